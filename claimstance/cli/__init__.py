@@ -1,0 +1,59 @@
+"""The command line: thin commands over the package's functions.
+
+Each module here holds the commands of one subject. What costs time to import
+(torch, transformers, onnxruntime, pyarrow) is imported inside the command that
+needs it, so that ``claimstance --help`` answers at once.
+
+Exit codes: 0; 1, some inputs could not be used and each is named; 2, wrong use.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from claimstance import __version__
+from claimstance.cli import classifying, corpus, scoring, training
+from claimstance.errors import InputError
+
+app = typer.Typer(
+    name="claimstance",
+    help="How a news article stands, sentence by sentence, to what it reports.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("classify")(classifying.classify)
+app.command("report")(classifying.report)
+app.command("train")(training.train)
+app.command("export")(training.export)
+app.command("evaluate")(scoring.evaluate)
+app.command("align")(corpus.align)
+app.add_typer(corpus.app, name="corpus")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"claimstance {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """How a news article stands, sentence by sentence, to what it reports."""
+
+
+def main() -> None:
+    """Run the command line; a fault of the input is one line, without a traceback."""
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"claimstance: {error}", err=True)
+        sys.exit(2)

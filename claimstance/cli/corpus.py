@@ -1,0 +1,131 @@
+"""Commands that make and check labelled data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(
+    help="Make, label and check the corpus.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DataOption = Annotated[Path, typer.Option("--data", help="Folder with corpus and annotations.")]
+Paths = Annotated[list[Path], typer.Argument(help="Files.")]
+
+
+@app.command("check")
+def check(
+    data: Annotated[Path, typer.Argument(help="Folder with corpus and annotations.")],
+    out: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads this at run time
+        typer.Option(help="Write the figures to this Markdown page."),
+    ] = None,
+    foreign: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(help="JSONL with sentences that must not stand in the corpus. Repeatable."),
+    ] = None,
+) -> None:
+    """Check the corpus: legal, balanced, free of duplicates, and hard enough.
+
+    \b
+    Example:
+      claimstance corpus check data --out data/statistics.md
+    """
+    from claimstance.annotation import DataFolder
+    from claimstance.corpus_checks import check_corpus, statistics_page
+    from claimstance.records import write_text
+
+    report = check_corpus(DataFolder(data), foreign or [])
+    for finding in report.findings:
+        typer.echo(f"{'ok   ' if finding.passed else 'FAILS'}  {finding.check}: {finding.found}")
+    if out:
+        write_text(out, statistics_page(report))
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+@app.command("agreement")
+def agreement(
+    data: Annotated[Path, typer.Argument(help="Folder with corpus and annotations.")],
+) -> None:
+    """Say how far the two annotation passes agree."""
+    from claimstance import annotation
+
+    for split, result in annotation.agreement(annotation.DataFolder(data)).items():
+        for name, score in (("stance", result.stance), ("certainty", result.certainty)):
+            typer.echo(
+                f"{split} {name}: {score.sentences} sentences, same label "
+                f"{score.accuracy}, Cohen's kappa {score.kappa}"
+            )
+        for name, span in (("source", result.source), ("cues", result.cues)):
+            typer.echo(f"{split} {name}: overlap F1 {span.overlap_f1}")
+
+
+@app.command("add")
+def add(drafts: Paths, data: DataOption) -> None:
+    """Add labelled drafts to the corpus."""
+    from claimstance.annotation import DataFolder, add_drafts
+
+    added = add_drafts(DataFolder(data), drafts)
+    typer.echo(f"added {len(added)} articles, {sum(len(a.sentences) for a in added)} sentences")
+
+
+@app.command("sheets")
+def sheets(
+    out: Annotated[Path, typer.Argument(help="Folder to write the sheets to.")],
+    data: DataOption,
+    ids: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--id", help="Only this article. Repeatable."),
+    ] = None,
+) -> None:
+    """Write articles as sheets without labels, for a blind second pass."""
+    from claimstance.annotation import DataFolder, load_all
+    from claimstance.drafts import write_sheet
+    from claimstance.records import write_text
+
+    chosen = [a for a in load_all(DataFolder(data)) if not ids or a.facts.article_id in ids]
+    for name, text in write_sheet(chosen):
+        write_text(out / name, text)
+    typer.echo(f"wrote {len(chosen)} sheets to {out}")
+
+
+@app.command("second")
+def second(sheets: Paths, data: DataOption) -> None:
+    """Add filled-in sheets to the second annotation pass."""
+    from claimstance.annotation import DataFolder, add_second_pass
+
+    typer.echo(f"added the labels of {add_second_pass(DataFolder(data), sheets)} sentences")
+
+
+@app.command("settle")
+def settle(data: DataOption) -> None:
+    """Rewrite the corpus from both passes and the decisions on their disagreements."""
+    from claimstance.annotation import DataFolder
+    from claimstance.annotation import settle as settle_labels
+
+    typer.echo(f"changed {settle_labels(DataFolder(data))} sentences")
+
+
+def align(
+    labels: Annotated[Path, typer.Argument(help="Stand-off labels, in JSONL.")],
+    article: Annotated[Path, typer.Argument(help="Your copy of the article.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .jsonl to write.")],
+) -> None:
+    """Join stand-off labels with a copy of their article.
+
+    \b
+    Example:
+      claimstance align data/standoff/belgorod.jsonl article.md -o gold.jsonl
+    """
+    from claimstance import standoff
+    from claimstance.records import read_records, write_records
+
+    sentences = standoff.align(read_records(labels, standoff.StandoffSentence), article)
+    write_records(output, sentences)
+    typer.echo(f"wrote {output}: {len(sentences)} labelled sentences")

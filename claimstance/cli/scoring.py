@@ -1,0 +1,40 @@
+"""Commands that score files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+
+def evaluate(
+    gold: Annotated[Path, typer.Option(help="Gold sentences: a split of the corpus, in JSONL.")],
+    predictions: Annotated[Path, typer.Option(help="Predictions for them, in JSONL.")],
+    out: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads this at run time
+        typer.Option(help="Folder for scores.json, README.md and confusion.png."),
+    ] = None,
+) -> None:
+    """Score predictions against gold labels, with 95% intervals resampled by article.
+
+    \b
+    Example:
+      claimstance evaluate --gold data/corpus/test.jsonl \\
+        --predictions out/test.jsonl --out out/evaluation
+    """
+    from claimstance import evaluation as ev
+    from claimstance.records import LabelledSentence, Prediction, read_records, write_text
+
+    sentences = read_records(gold, LabelledSentence)
+    pairs = ev.pair_up(sentences, read_records(predictions, Prediction), str(predictions))
+    result = ev.evaluate(pairs)
+    command = f"claimstance evaluate --gold {gold} --predictions {predictions}"
+    command += f" --out {out}" if out else ""
+    page = ev.markdown_page(result, gold=str(gold), predictions=str(predictions), command=command)
+    if out:
+        write_text(out / "scores.json", json.dumps(result.as_dict(), indent=2) + "\n")
+        write_text(out / "README.md", page)
+        ev.draw_confusion(result, out / "confusion.png")
+    typer.echo(page)

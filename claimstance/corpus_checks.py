@@ -1,0 +1,471 @@
+"""What the corpus must be, as checks, and what it is, as figures.
+
+The usual failure of a written corpus is that it is too easy: the gauges here say how
+far words alone, names alone or the neighbouring sentences alone get.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from claimstance.annotation import (
+    SPLITS,
+    DataFolder,
+    SettledLabels,
+    agreement,
+    disagreements,
+    load_all,
+)
+from claimstance.corpus import LabelledArticle
+from claimstance.drafts import HARD_CASES
+from claimstance.evaluation import Evaluation
+from claimstance.labels import CERTAINTIES, STANCES
+from claimstance.records import (
+    LabelledSentence,
+    SentenceLabels,
+    Split,
+    iter_json_lines,
+    read_records,
+)
+from claimstance.standoff import StandoffSentence, sentence_hash
+
+GENRES: Final = (
+    "wire report",
+    "broadsheet news",
+    "magazine analysis",
+    "local paper",
+    "live blog",
+    "fact-check",
+    "business news",
+    "science and health news",
+    "court report",
+    "interview write-up",
+    "explainer",
+    "broadcast script",
+)
+TOPICS: Final = (
+    "armed conflict and raids",
+    "diplomacy",
+    "elections",
+    "courts and crime",
+    "corporate and markets",
+    "technology rumours",
+    "science",
+    "health and medicine",
+    "disasters and weather",
+    "sport",
+    "celebrity and viral stories",
+    "local government",
+    "climate and energy",
+    "migration",
+)
+
+LEAST_GENRE_SHARE: Final = 0.08
+LEAST_TOPIC_SHARE: Final = 0.05
+LEAST_CLASS_SHARE: Final = 0.08
+LEAST_HARD_SHARE: Final = 0.25
+LEAST_SECOND_SHARE: Final = {"train": 0.2, "dev": 1.0, "test": 1.0}
+MOST_SHARED_RUNS: Final = 0.05
+RUN_WORDS: Final = 6
+#: Jaccard similarity of word trigrams at which two sentences are near-duplicates.
+NEAR: Final = 0.6
+MOST_SHORTCUT_F1: Final = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what it asks, what was found, whether that is enough."""
+
+    check: str
+    found: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusReport:
+    """All findings, and the figures that a dataset card quotes."""
+
+    findings: list[Finding]
+    articles: list[LabelledArticle]
+    agreement: dict[Split, Evaluation]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(f.passed for f in self.findings)
+
+
+def check_corpus(data: DataFolder, foreign: Sequence[Path] = ()) -> CorpusReport:
+    """Run every check on a data folder.
+
+    Args:
+        data: the folder with ``corpus``, ``annotations`` and ``standoff``.
+        foreign: JSONL files with a ``text`` in each line, none of which may stand in
+            the corpus, nor nearly.
+
+    Raises:
+        InputError: if a file cannot be read or a record is not legal.
+    """
+    articles = load_all(data)
+    sentences = [s for a in articles for s in a.sentences]
+    findings = [
+        *_check_shares(articles),
+        *_check_classes([s for a in articles if a.facts.split == "train" for s in a.sentences]),
+        _check_hard_cases(articles),
+        *_check_annotations(data, articles),
+        _check_duplicates(sentences),
+        _check_near_duplicates([s.text for s in sentences]),
+        _check_runs(sentences),
+        _check_standoff(data, sentences),
+        *([_check_foreign(sentences, foreign)] if foreign else []),
+        *_gauges(articles),
+    ]
+    return CorpusReport(findings, articles, agreement(data))
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words, without punctuation."""
+    return re.findall(r"[\w’']+", text.lower())
+
+
+def runs(text: str, length: int) -> set[tuple[str, ...]]:
+    """All runs of ``length`` consecutive words."""
+    found = words(text)
+    return {tuple(found[i : i + length]) for i in range(len(found) - length + 1)}
+
+
+def _check_shares(articles: Sequence[LabelledArticle]) -> Iterator[Finding]:
+    for name, values, least in (
+        ("genre", GENRES, LEAST_GENRE_SHARE),
+        ("topic", TOPICS, LEAST_TOPIC_SHARE),
+    ):
+        counts = Counter(getattr(a.facts, name) for a in articles)
+        unknown = set(counts) - set(values)
+        rarest = min(values, key=lambda v: counts[v])
+        share = counts[rarest] / len(articles)
+        yield Finding(
+            f"every {name} at least {least:.0%} of the articles",
+            f"rarest: {rarest}, {share:.1%}" + (f"; unknown: {unknown}" if unknown else ""),
+            share >= least and not unknown,
+        )
+
+
+def _check_classes(train: Sequence[LabelledSentence]) -> Iterator[Finding]:
+    scales: tuple[tuple[str, Sequence[str]], ...] = (
+        ("stance", STANCES),
+        ("certainty", CERTAINTIES),
+    )
+    for name, labels in scales:
+        counts = Counter(getattr(s, name) for s in train)
+        rarest = min(labels, key=lambda v: counts[v])
+        share = counts[rarest] / len(train)
+        yield Finding(
+            f"every {name} at least {LEAST_CLASS_SHARE:.0%} of train",
+            f"rarest: {rarest}, {share:.1%}",
+            share >= LEAST_CLASS_SHARE,
+        )
+
+
+def _check_hard_cases(articles: Sequence[LabelledArticle]) -> Finding:
+    kinds = Counter(kind for a in articles for kind in a.facts.hard_cases.values())
+    total = sum(len(a.sentences) for a in articles)
+    share = sum(kinds.values()) / total
+    unknown = set(kinds) - set(HARD_CASES)
+    return Finding(
+        f"at least {LEAST_HARD_SHARE:.0%} of the sentences are marked hard cases",
+        f"{share:.1%}" + (f"; unknown kinds: {unknown}" if unknown else ""),
+        share >= LEAST_HARD_SHARE and not unknown,
+    )
+
+
+def _check_annotations(data: DataFolder, articles: Sequence[LabelledArticle]) -> Iterator[Finding]:
+    first, second = (
+        {(s.article_id, s.position): s for s in read_records(path, SentenceLabels)}
+        for path in (data.first, data.second)
+    )
+    settled = {(s.article_id, s.position): s for s in read_records(data.settled, SettledLabels)}
+    for split in SPLITS:
+        places = [
+            (s.article_id, s.position)
+            for a in articles
+            if a.facts.split == split
+            for s in a.sentences
+        ]
+        share = sum(p in second for p in places) / len(places)
+        least = LEAST_SECOND_SHARE[split]
+        yield Finding(f"{least:.0%} of {split} labelled twice", f"{share:.1%}", share >= least)
+    undecided = [f for f, _ in disagreements(data) if (f.article_id, f.position) not in settled]
+    yield Finding(
+        "every disagreement decided, with its reason", f"{len(undecided)} open", not undecided
+    )
+    final = first | settled
+    fields = ("stance", "certainty", "source", "cues")
+    wrong = [
+        s
+        for a in articles
+        for s in a.sentences
+        if any(
+            getattr(s, f) != getattr(final.get((s.article_id, s.position)), f, "missing")
+            for f in fields
+        )
+    ]
+    yield Finding(
+        "the corpus follows from passes and decisions", f"{len(wrong)} labels differ", not wrong
+    )
+
+
+def _check_duplicates(sentences: Sequence[LabelledSentence]) -> Finding:
+    counts = Counter(" ".join(words(s.text)) for s in sentences)
+    # Very short ones recur in real news too: "Good evening." is nobody's copy.
+    twice = [text for text, n in counts.items() if n > 1 and text.count(" ") >= 3]
+    return Finding("no sentence twice", _some(twice), not twice)
+
+
+def _some(texts: Sequence[str]) -> str:
+    shown = "; ".join(repr(t[:60]) for t in texts[:3])
+    return f"{len(texts)}" + (f": {shown}" if texts else "")
+
+
+def _check_near_duplicates(texts: Sequence[str]) -> Finding:
+    pairs = [f"{texts[a][:40]} / {texts[b][:40]}" for a, b in near_duplicates(texts, len(texts))]
+    return Finding("no near-duplicates, within a split or across", _some(pairs), not pairs)
+
+
+def near_duplicates(texts: Sequence[str], own: int) -> list[tuple[int, int]]:
+    """Pairs of texts whose word trigrams are nearly the same, by MinHash (Broder 1997).
+
+    Args:
+        texts: our sentences first, then foreign ones.
+        own: how many are ours; pairs of two foreign ones are not looked for.
+    """
+    from datasketch import MinHash, MinHashLSH
+
+    index = MinHashLSH(threshold=NEAR - 0.1, num_perm=64)
+    trigrams = [runs(text, 3) for text in texts]
+    found: list[tuple[int, int]] = []
+    for number, grams in enumerate(trigrams):
+        if len(grams) < 3:
+            continue
+        sketch = MinHash(num_perm=64)
+        sketch.update_batch([" ".join(gram).encode() for gram in grams])
+        for other in index.query(sketch):
+            common = len(grams & trigrams[other]) / len(grams | trigrams[other])
+            if common >= NEAR:
+                found.append((other, number))
+        if number < own:
+            index.insert(number, sketch)
+    return found
+
+
+def _check_runs(sentences: Sequence[LabelledSentence]) -> Finding:
+    places: dict[tuple[str, ...], set[int]] = defaultdict(set)
+    for number, sentence in enumerate(sentences):
+        for run in runs(sentence.text, RUN_WORDS):
+            places[run].add(number)
+    sharing = {number for where in places.values() if len(where) > 1 for number in where}
+    share = len(sharing) / len(sentences)
+    return Finding(
+        f"fewer than {MOST_SHARED_RUNS:.0%} of the sentences share a run of {RUN_WORDS} words",
+        f"{share:.1%}",
+        share < MOST_SHARED_RUNS,
+    )
+
+
+def _check_standoff(data: DataFolder, sentences: Sequence[LabelledSentence]) -> Finding:
+    """Hashes are enough to see that no sentence of a stand-off text stands in the corpus."""
+    hashes = {
+        line.sha256
+        for path in sorted(data.standoff.glob("*.jsonl"))
+        for line in read_records(path, StandoffSentence)
+    }
+    copied = [s.text for s in sentences if sentence_hash(s.text) in hashes]
+    return Finding("no sentence of a stand-off text", _some(copied), not copied)
+
+
+def _check_foreign(sentences: Sequence[LabelledSentence], foreign: Sequence[Path]) -> Finding:
+    texts = [s.text for s in sentences]
+    others = [str(row.get("text", "")) for path in foreign for _, row in iter_json_lines(path)]
+    pairs = near_duplicates([*texts, *others], len(texts))
+    ours = [texts[a] for a, b in pairs if b >= len(texts)]
+    return Finding(
+        f"no near-duplicate of the {len(others)} sentences of other sets", _some(ours), not ours
+    )
+
+
+View = Callable[[LabelledArticle, int], str]
+
+
+def _own_words(article: LabelledArticle, position: int) -> str:
+    return article.sentences[position].text
+
+
+def _names(article: LabelledArticle, position: int) -> str:
+    """Capitalised words, the first of the sentence left out."""
+    return " ".join(re.findall(r"(?<=\S\s)[A-Z][\w’'-]+", article.sentences[position].text))
+
+
+def _neighbours(article: LabelledArticle, position: int) -> str:
+    around = (*range(position - 2, position), *range(position + 1, position + 3))
+    return " ".join(article.sentences[i].text for i in around if 0 <= i < len(article.sentences))
+
+
+_VIEWS: Final[tuple[tuple[str, View, float], ...]] = (
+    ("words alone", _own_words, MOST_SHORTCUT_F1),
+    ("names alone", _names, 0.35),
+    ("neighbours alone", _neighbours, 0.35),
+)
+
+
+def _gauges(articles: Sequence[LabelledArticle]) -> Iterator[Finding]:
+    """How far a linear model gets on dev when it sees a part of what a reader sees."""
+    for name, view, most in _VIEWS:
+        score = shortcut_f1(articles, view)
+        yield Finding(
+            f"shortcut gauge: {name} below {most} stance macro-F1 on dev",
+            f"{score:.3f}",
+            score < most,
+        )
+
+
+def shortcut_f1(articles: Sequence[LabelledArticle], view: View) -> float:
+    """Stance macro-F1 on dev of TF-IDF and logistic regression over one view."""
+    from sklearn.metrics import f1_score
+
+    from claimstance.baseline import fit_linear
+    from claimstance.recipes import BaselineRecipe
+
+    def side(split: str) -> tuple[list[str], list[str]]:
+        chosen = [
+            (a, i) for a in articles if a.facts.split == split for i in range(len(a.sentences))
+        ]
+        texts = [view(a, i) for a, i in chosen]
+        return texts, [a.sentences[i].stance for a, i in chosen]
+
+    recipe = BaselineRecipe(kind="baseline", name="gauge", corpus=Path(), seed=0)
+    pipeline = fit_linear(recipe, *side("train"))
+    texts, gold = side("dev")
+    return float(f1_score(gold, pipeline.predict(texts), average="macro"))
+
+
+def statistics_page(report: CorpusReport) -> str:
+    """The figures of the corpus as a Markdown page, for the dataset card."""
+    return "\n".join(
+        [
+            "# The corpus in figures",
+            "",
+            "Made by `claimstance corpus check data --out data/statistics.md`.",
+            "",
+            "## Size",
+            "",
+            *_size_table(report.articles),
+            "## Labels",
+            "",
+            *_label_table(report.articles),
+            *_share_table("genre", GENRES, report.articles),
+            *_share_table("topic", TOPICS, report.articles),
+            *_hard_case_table(report.articles),
+            "## Agreement of the two annotation passes",
+            "",
+            "Cohen's κ with bootstrap 95% intervals by article, second pass against first.",
+            "",
+            *_agreement_table(report.agreement),
+            "## Checks",
+            "",
+            "| check | found | |",
+            "| --- | --- | --- |",
+            *(
+                f"| {f.check} | {f.found} | {'ok' if f.passed else 'FAILS'} |"
+                for f in report.findings
+            ),
+            "",
+        ]
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    lines = ["| " + " | ".join(head) + " |"]
+    lines.append("| --- |" + " --: |" * (len(head) - 1))
+    lines += ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+    return [*lines, ""]
+
+
+def _by_split(articles: Sequence[LabelledArticle]) -> dict[str, list[LabelledArticle]]:
+    return {split: [a for a in articles if a.facts.split == split] for split in SPLITS}
+
+
+def _size_table(articles: Sequence[LabelledArticle]) -> list[str]:
+    rows = []
+    for split, chosen in [*_by_split(articles).items(), ("all", list(articles))]:
+        lengths = [len(words(s.text)) for a in chosen for s in a.sentences]
+        mean = sum(lengths) / len(lengths)
+        long = sum(n >= 25 for n in lengths) / len(lengths)
+        rows.append((split, len(chosen), len(lengths), f"{mean:.1f}", f"{long:.0%}"))
+    head = ("split", "articles", "sentences", "words per sentence", "25 words or more")
+    return _table(head, rows)
+
+
+def _label_table(articles: Sequence[LabelledArticle]) -> list[str]:
+    lines: list[str] = []
+    scales: tuple[tuple[str, Sequence[str]], ...] = (
+        ("stance", STANCES),
+        ("certainty", CERTAINTIES),
+    )
+    for name, labels in scales:
+        rows = []
+        for label in labels:
+            cells: list[object] = [label]
+            for chosen in _by_split(articles).values():
+                sentences = [s for a in chosen for s in a.sentences]
+                count = sum(getattr(s, name) == label for s in sentences)
+                cells.append(f"{count} ({count / len(sentences):.0%})")
+            rows.append(cells)
+        lines += _table((name, *SPLITS), rows)
+    return lines
+
+
+def _share_table(
+    name: str, values: Sequence[str], articles: Sequence[LabelledArticle]
+) -> list[str]:
+    rows = []
+    for value in values:
+        chosen = [a for a in articles if getattr(a.facts, name) == value]
+        stances = Counter(s.stance for a in chosen for s in a.sentences)
+        total = sum(stances.values()) or 1
+        share = f"{len(chosen) / len(articles):.1%}"
+        rows.append((value, len(chosen), share, *(f"{stances[s] / total:.0%}" for s in STANCES)))
+    return [
+        f"## By {name}",
+        "",
+        *_table((name, "articles", "share", *STANCES), rows),
+    ]
+
+
+def _hard_case_table(articles: Sequence[LabelledArticle]) -> list[str]:
+    rows = []
+    for kind in HARD_CASES:
+        counts = [
+            sum(k == kind for a in chosen for k in a.facts.hard_cases.values())
+            for chosen in _by_split(articles).values()
+        ]
+        rows.append((kind, *counts))
+    return ["## Hard cases", "", *_table(("kind", *SPLITS), rows)]
+
+
+def _agreement_table(results: dict[Split, Evaluation]) -> list[str]:
+    rows: list[tuple[object, ...]] = []
+    for split, result in results.items():
+        for name, score in (("stance", result.stance), ("certainty", result.certainty)):
+            both = f"{score.accuracy.value:.1%}"
+            rows.append((split, name, score.sentences, both, score.kappa))
+            rows += [
+                (split, f"{name}: {label}", c.support, "", c.kappa)
+                for label, c in score.classes.items()
+            ]
+        for name, span in (("source", result.source), ("cues", result.cues)):
+            rows.append((split, f"{name}: overlap F1", span.gold, "", span.overlap_f1))
+    return _table(("split", "labels", "sentences", "same label", "κ (spans: F1)"), rows)

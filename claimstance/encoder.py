@@ -1,0 +1,164 @@
+"""Scoring articles with an encoder: windows in, logits and spans out.
+
+The engine that multiplies the matrices (ONNX Runtime here, torch in
+`claimstance.encoder_torch`) is a plain function from a batch to logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from claimstance.errors import InputError
+from claimstance.inference import ONNX_FILE, TOKENIZER_FILE, Floats, Scores, Text, softmax
+from claimstance.settings import ModelSettings, WindowSettings
+from claimstance.spans import read_spans
+from claimstance.windows import Batch, Window, cut_windows, encode_article, stack_windows
+
+#: Logits of a batch: stance and certainty of shape (windows, sentences, labels), tags of
+#: shape (windows, tokens, tags).
+Logits = tuple[Floats, Floats, Floats]
+Engine = Callable[[Batch], Logits]
+
+#: Most tokens in a batch, padding included: larger ones overflow the processor's cache.
+BATCH_TOKENS: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderModel:
+    """A model that reads windows."""
+
+    settings: ModelSettings
+    windows: WindowSettings
+    tokenizer: Tokenizer
+    engine: Engine
+
+    def score(self, texts: Sequence[Text]) -> list[Scores]:
+        """Score articles, one `Scores` each, in the same order."""
+        windows: list[tuple[int, Window]] = []
+        for index, text in enumerate(texts):
+            encoded = encode_article(self.tokenizer, text.title, text.sentences, self.windows)
+            windows += [(index, window) for window in cut_windows(encoded, self.windows)]
+        results: list[list[_SentenceScore]] = [[] for _ in texts]
+        scored = self._score_windows([window for _, window in windows])
+        for (index, window), logits in zip(windows, scored, strict=True):
+            results[index] += _read_window(window, logits, texts[index].sentences)
+        return [_join(sentences) for sentences in results]
+
+    def _score_windows(self, windows: Sequence[Window]) -> list[Logits]:
+        """The logits of each window, computed in batches of like length."""
+        order = sorted(range(len(windows)), key=lambda i: len(windows[i].input_ids))
+        scored: dict[int, Logits] = {}
+        for batch in _by_tokens(order, windows):
+            chosen = [windows[i] for i in batch]
+            stance, certainty, tags = self.engine(stack_windows(chosen, self.windows.pad_id))
+            for row, index in enumerate(batch):
+                scored[index] = (stance[row], certainty[row], tags[row])
+        return [scored[i] for i in range(len(windows))]
+
+
+def _by_tokens(order: Sequence[int], windows: Sequence[Window]) -> list[list[int]]:
+    """Group windows, given shortest first, so that no padded batch exceeds ``BATCH_TOKENS``."""
+    batches: list[list[int]] = []
+    for index in order:
+        width = len(windows[index].input_ids)
+        if batches and (len(batches[-1]) + 1) * width <= BATCH_TOKENS:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
+
+
+@dataclass(frozen=True, slots=True)
+class _SentenceScore:
+    stance: Floats
+    certainty: Floats
+    source: str | None
+    cues: tuple[str, ...]
+
+
+def _read_window(window: Window, logits: Logits, texts: Sequence[str]) -> list[_SentenceScore]:
+    """Pick out the sentences that this window is there to classify."""
+    stance, certainty, tags = logits
+    probabilities = softmax(tags[: len(window.input_ids)])
+    owners = np.asarray(window.sentence_of)
+    scores = []
+    for index in range(window.context, window.count):
+        # The last token of a sentence is its separator: no text of its own.
+        tokens = np.flatnonzero(owners == index)[:-1]
+        offsets = [window.offsets[t] for t in tokens]
+        text = texts[window.first + index]
+        source, cues = read_spans(text, offsets, probabilities[tokens])
+        scores.append(_SentenceScore(stance[index], certainty[index], source, cues))
+    return scores
+
+
+def _join(sentences: Sequence[_SentenceScore]) -> Scores:
+    return Scores(
+        stance=np.stack([s.stance for s in sentences]),
+        certainty=np.stack([s.certainty for s in sentences]),
+        sources=[s.source for s in sentences],
+        cues=[s.cues for s in sentences],
+    )
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Read ``tokenizer.json``; padding and cutting are ours, so its own are switched off.
+
+    Raises:
+        InputError: if there is none, or it is broken.
+    """
+    path = folder / TOKENIZER_FILE
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # The library raises bare Exceptions.
+        raise InputError(
+            str(path),
+            expected="a tokenizer as the library tokenizers saves it",
+            found=str(error).lower(),
+            fix="copy the backbone's fast tokenizer there (AutoTokenizer.save_pretrained)",
+        ) from None
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def make_encoder_model(folder: Path, settings: ModelSettings, engine: Engine) -> EncoderModel:
+    """Put the parts of a model that reads windows together."""
+    if settings.windows is None:
+        raise InputError(
+            str(folder),
+            expected="settings that say how windows are cut",
+            found="none",
+            fix="train the model again",
+        )
+    return EncoderModel(settings, settings.windows, load_tokenizer(folder), engine)
+
+
+def load_onnx_model(folder: Path, settings: ModelSettings) -> EncoderModel:
+    """Load ``model.onnx``; needs onnxruntime and tokenizers only."""
+    import onnxruntime as ort
+
+    path = folder / ONNX_FILE
+    try:
+        session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # The runtime raises a class of its own for each fault.
+        raise InputError(
+            str(path),
+            expected="a model in ONNX",
+            found=f"a file that ONNX Runtime cannot load ({type(error).__name__})",
+            fix="export the model again",
+        ) from None
+
+    def engine(batch: Batch) -> Logits:
+        stance, certainty, tags = session.run(
+            ["stance_logits", "certainty_logits", "tag_logits"], dict(batch)
+        )
+        return stance, certainty, tags
+
+    return make_encoder_model(folder, settings, engine)

@@ -1,0 +1,25 @@
+"""The one kind of error that a user's input can cause.
+
+Every message says where it happened, what was expected, what was found and how
+to mend it, so that the command line can print it as one line, with no traceback.
+"""
+
+from __future__ import annotations
+
+
+class InputError(Exception):
+    """Input that cannot be used.
+
+    Args:
+        where: file, line, row or option at fault, for example ``"news.csv, row 3"``.
+        expected: what would have been right.
+        found: what was there instead.
+        fix: what the user can do about it, as an imperative.
+    """
+
+    def __init__(self, where: str, *, expected: str, found: str, fix: str) -> None:
+        self.where = where
+        self.expected = expected
+        self.found = found
+        self.fix = fix
+        super().__init__(f"{where}: expected {expected}, found {found}. To mend it: {fix}.")

@@ -1,0 +1,293 @@
+"""Scoring a file of predictions against a file of gold labels.
+
+Knows files, not models: a baseline, a rival tool and our own model are scored
+alike, and so is one annotation pass against the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from claimstance import statistics as st
+from claimstance.errors import InputError
+from claimstance.labels import CERTAINTIES, STANCES
+from claimstance.records import LabelledSentence, Prediction, SentenceLabels
+from claimstance.spans import Offsets, find_spans
+from claimstance.statistics import Estimate, Ints
+
+#: What can be scored: predictions, an annotation pass, or another labelled corpus.
+Labelled = LabelledSentence | SentenceLabels | Prediction
+
+#: A gold sentence and what is scored against it.
+Pair = tuple[LabelledSentence, Labelled]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """How well one label is found; ``support`` counts its gold sentences."""
+
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    kappa: Estimate
+    support: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """How well one kind of label (stance or certainty) is found.
+
+    ``confusion`` has a row for each gold label and a column for each predicted one.
+    For certainty, which is scored where gold has a claim, a last column counts the
+    sentences that were predicted to have none; they count as misses.
+    """
+
+    sentences: int
+    macro_f1: Estimate
+    accuracy: Estimate
+    kappa: Estimate
+    classes: dict[str, ClassScore]
+    confusion: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanScore:
+    """How well spans are found: to the letter, and sharing at least one character."""
+
+    exact_f1: Estimate
+    overlap_f1: Estimate
+    gold: int
+    predicted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All the scores of one file against another."""
+
+    articles: int
+    sentences: int
+    stance: LabelScore
+    certainty: LabelScore
+    source: SpanScore
+    cues: SpanScore
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return asdict(self)
+
+
+def pair_up(gold: Sequence[LabelledSentence], other: Sequence[Labelled], name: str) -> list[Pair]:
+    """Put each gold sentence beside its counterpart.
+
+    Raises:
+        InputError: if a gold sentence has no counterpart, one stands twice, or the
+            counterpart's text is another one.
+    """
+    by_place: dict[tuple[str, int], Labelled] = {}
+    for item in other:
+        place = (item.article_id, item.position)
+        if place in by_place:
+            raise InputError(
+                name,
+                expected="each sentence once",
+                found=f"article {place[0]!r}, position {place[1]} twice",
+                fix="delete one of them, or write the file anew",
+            )
+        by_place[place] = item
+    missing = [s for s in gold if (s.article_id, s.position) not in by_place]
+    if missing:
+        raise InputError(
+            name,
+            expected=f"a prediction for each of the {len(gold)} gold sentences",
+            found=f"none for {len(missing)} of them, the first in article "
+            f"{missing[0].article_id!r}, position {missing[0].position}",
+            fix="classify the articles of the gold file, with their own sentences",
+        )
+    pairs = [(s, by_place[s.article_id, s.position]) for s in gold]
+    for sentence, found in pairs:
+        text = getattr(found, "text", sentence.text)
+        if text != sentence.text:
+            raise InputError(
+                f"{name}, article {sentence.article_id!r}, position {sentence.position}",
+                expected=f"the sentence {sentence.text[:50]!r}",
+                found=repr(text[:50]),
+                fix="classify the sentences of the gold file, not sentences split anew",
+            )
+    return pairs
+
+
+def evaluate(pairs: Sequence[Pair]) -> Evaluation:
+    """Score pairs of gold and predicted labels; intervals are resampled by article."""
+    by_article: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        by_article.setdefault(pair[0].article_id, []).append(pair)
+    articles = list(by_article.values())
+    return Evaluation(
+        articles=len(articles),
+        sentences=len(pairs),
+        stance=_score_labels(np.stack([_stance_counts(a) for a in articles]), STANCES),
+        certainty=_score_labels(np.stack([_certainty_counts(a) for a in articles]), CERTAINTIES),
+        source=_score_spans(articles, "source"),
+        cues=_score_spans(articles, "cue"),
+    )
+
+
+def _stance_counts(article: Sequence[Pair]) -> Ints:
+    gold = [STANCES.index(g.stance) for g, _ in article]
+    predicted = [STANCES.index(p.stance) for _, p in article]
+    return st.confusion(gold, predicted, len(STANCES))
+
+
+def _certainty_counts(article: Sequence[Pair]) -> Ints:
+    """One label more than there are certainties: none."""
+    scale: list[str | None] = [*CERTAINTIES, None]
+    claims = [(g, p) for g, p in article if g.certainty is not None]
+    gold = [scale.index(g.certainty) for g, _ in claims]
+    return st.confusion(gold, [scale.index(p.certainty) for _, p in claims], len(scale))
+
+
+def _score_labels(counts: Ints, labels: Sequence[str]) -> LabelScore:
+    total = counts.sum(axis=0)
+    return LabelScore(
+        sentences=int(total.sum()),
+        macro_f1=st.bootstrap(counts, partial(st.macro_f1, labels=range(len(labels)))),
+        accuracy=st.bootstrap(counts, st.accuracy),
+        kappa=st.bootstrap(counts, st.kappa),
+        classes={
+            label: ClassScore(
+                precision=st.bootstrap(counts, partial(st.precision, label=i)),
+                recall=st.bootstrap(counts, partial(st.recall, label=i)),
+                f1=st.bootstrap(counts, partial(st.f1, label=i)),
+                kappa=st.bootstrap(st.one_against_rest(counts, i), st.kappa),
+                support=int(total[i].sum()),
+            )
+            for i, label in enumerate(labels)
+        },
+        confusion=[[int(n) for n in row] for row in total[: len(labels)]],
+    )
+
+
+def _score_spans(articles: Sequence[Sequence[Pair]], name: str) -> SpanScore:
+    counts = {
+        kind: np.asarray([_span_counts(a, name, kind == "exact") for a in articles])
+        for kind in ("exact", "overlap")
+    }
+    return SpanScore(
+        exact_f1=st.bootstrap(counts["exact"], st.span_f1),
+        overlap_f1=st.bootstrap(counts["overlap"], st.span_f1),
+        gold=int(counts["exact"][:, 3].sum()),
+        predicted=int(counts["exact"][:, 1].sum()),
+    )
+
+
+def _span_counts(article: Sequence[Pair], name: str, exact: bool) -> list[int]:
+    """Right and all predicted spans, found and all gold spans."""
+    totals = [0, 0, 0, 0]
+    for gold, other in article:
+        wanted = find_spans(gold.text, gold.source, gold.cues)[name]
+        given = find_spans(gold.text, other.source, other.cues)[name]
+        totals[0] += sum(_matches(span, wanted, exact) for span in given)
+        totals[1] += len(given)
+        totals[2] += sum(_matches(span, given, exact) for span in wanted)
+        totals[3] += len(wanted)
+    return totals
+
+
+def _matches(span: Offsets, others: Sequence[Offsets], exact: bool) -> bool:
+    if exact:
+        return span in others
+    return any(start < span[1] and end > span[0] for start, end in others)
+
+
+def markdown_page(evaluation: Evaluation, *, gold: str, predictions: str, command: str) -> str:
+    """The scores as a page of tables."""
+    stance, certainty = evaluation.stance, evaluation.certainty
+    return "\n".join(
+        [
+            "# Evaluation",
+            "",
+            f"`{predictions}` against `{gold}`: {evaluation.sentences} sentences of "
+            f"{evaluation.articles} articles. In brackets: bootstrap 95% intervals, "
+            f"{st.RESAMPLES} resamples by article, seed {st.SEED}.",
+            "",
+            f"Made by `{command}`.",
+            "",
+            "![Confusion of stance and certainty](confusion.png)",
+            "",
+            *_overview({"stance": stance, "certainty": certainty}),
+            *_class_table("Stance", stance),
+            *_class_table("Certainty", certainty),
+            *_span_table({"source": evaluation.source, "cues": evaluation.cues}),
+        ]
+    )
+
+
+def _overview(scores: Mapping[str, LabelScore]) -> list[str]:
+    head = ["| | sentences | macro-F1 | accuracy | Cohen's κ |", "| --- | --: | --: | --: | --: |"]
+    rows = [
+        f"| {name} | {s.sentences} | {s.macro_f1} | {s.accuracy} | {s.kappa} |"
+        for name, s in scores.items()
+    ]
+    return [*head, *rows, ""]
+
+
+def _class_table(name: str, score: LabelScore) -> list[str]:
+    head = [
+        f"## {name}",
+        "",
+        f"| {name.lower()} | sentences | precision | recall | F1 |",
+        "| --- | --: | --: | --: | --: |",
+    ]
+    rows = [
+        f"| {label} | {c.support} | {c.precision} | {c.recall} | {c.f1} |"
+        for label, c in score.classes.items()
+    ]
+    return [*head, *rows, ""]
+
+
+def _span_table(scores: Mapping[str, SpanScore]) -> list[str]:
+    head = [
+        "## Spans",
+        "",
+        "| | gold | predicted | exact F1 | overlap F1 |",
+        "| --- | --: | --: | --: | --: |",
+    ]
+    rows = [
+        f"| {name} | {s.gold} | {s.predicted} | {s.exact_f1} | {s.overlap_f1} |"
+        for name, s in scores.items()
+    ]
+    return [*head, *rows, ""]
+
+
+def draw_confusion(evaluation: Evaluation, path: Path) -> None:
+    """Draw both confusion matrices, each row in shares of its gold label, as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    wide, narrow = figure.subplots(1, 2, width_ratios=[6, 4])
+    _draw_matrix(wide, evaluation.stance, STANCES, STANCES, "Stance")
+    columns = (*CERTAINTIES, "no claim")
+    _draw_matrix(narrow, evaluation.certainty, CERTAINTIES, columns, "Certainty")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+
+
+def _draw_matrix(
+    axes: Any, score: LabelScore, rows: Sequence[str], columns: Sequence[str], name: str
+) -> None:
+    counts = np.asarray(score.confusion, dtype=float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set(xlabel="predicted", ylabel="gold", title=f"{name}, macro-F1 {score.macro_f1}")
+    for (row, column), share in np.ndenumerate(shares):
+        colour = "white" if share > 0.55 else "black"
+        label = f"{share:.0%}\n{int(counts[row, column])}"
+        axes.text(column, row, label, ha="center", va="center", color=colour, fontsize=8)

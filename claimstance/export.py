@@ -1,0 +1,240 @@
+"""From a trained model to the one that ships: ONNX, weights in int8, checked on dev.
+
+The export is refused unless the exported model labels dev as the trained one does.
+Exporters have swapped inputs and dropped masks without a word; this gate notices.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+import numpy as np
+import onnxruntime
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import Tensor, nn
+
+from claimstance.calibration import fit_temperatures
+from claimstance.corpus import LabelledArticle
+from claimstance.encoder_torch import load_network
+from claimstance.errors import InputError
+from claimstance.evaluation import evaluate
+from claimstance.inference import (
+    ONNX_FILE,
+    TOKENIZER_FILE,
+    TORCH_FILE,
+    load_model,
+)
+from claimstance.labels import Certainty
+from claimstance.model import ClaimstanceModel, WindowOutput
+from claimstance.prediction import predict_split
+from claimstance.records import Prediction
+from claimstance.settings import load_settings, save_settings
+
+INPUTS: Final = ("input_ids", "attention_mask", "sentence_mask")
+OUTPUTS: Final = ("stance_logits", "certainty_logits", "tag_logits")
+
+#: Share of dev sentences on which stance and certainty must stay the same.
+LEAST_AGREEMENT: Final = 0.99
+#: Largest difference of a logit that float arithmetic may explain.
+MOST_LOGIT_DRIFT: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How the exported model compares with the trained one on dev.
+
+    ``stance_same`` and ``certainty_same`` are shares of sentences; the drops are in
+    points of macro-F1, positive where the exported model is worse.
+    """
+
+    sentences: int
+    stance_same: float
+    certainty_same: float
+    stance_drop: float
+    certainty_drop: float
+    megabytes: float
+
+
+def export_model(
+    trained: Path, out: Path, dev: Sequence[LabelledArticle], *, quantise: bool = True
+) -> Gate:
+    """Export a trained model to ``out`` and compare the two on dev.
+
+    Args:
+        trained: folder of a model that `claimstance train` wrote.
+        out: folder to write ``model.onnx``, the tokenizer and the settings to.
+        dev: the sentences on which both must agree.
+        quantise: store weights in int8, a quarter of the size.
+
+    Raises:
+        InputError: if ``trained`` holds no network, or the exported model differs on
+            more than 1% of the dev sentences; ``out`` is then left untouched.
+    """
+    if not (trained / TORCH_FILE).is_file():
+        raise InputError(
+            str(trained),
+            expected=f"a trained network ({TORCH_FILE})",
+            found="none",
+            fix="give the folder that 'claimstance train' wrote for a transformer",
+        )
+    settings = load_settings(trained)
+    with tempfile.TemporaryDirectory() as scratch:
+        made = Path(scratch) / "model"
+        made.mkdir()
+        write_onnx(load_network(trained), made / ONNX_FILE, quantise=quantise)
+        shutil.copyfile(trained / TOKENIZER_FILE, made / TOKENIZER_FILE)
+        name = f"{settings.name}-int8" if quantise else settings.name
+        save_settings(made, settings.model_copy(update={"name": name}))
+        temperatures = fit_temperatures(load_model(made), dev)
+        save_settings(
+            made, settings.model_copy(update={"name": name, "temperatures": temperatures})
+        )
+        gate = compare(trained, made, dev)
+        _must_agree(gate, out)
+        out.mkdir(parents=True, exist_ok=True)
+        for file in made.iterdir():
+            shutil.copyfile(file, out / file.name)
+    return gate
+
+
+class _Positional(nn.Module):
+    """The network as the exporter wants it: positional inputs, a tuple of outputs."""
+
+    def __init__(self, network: ClaimstanceModel) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, sentence_mask: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        output: WindowOutput = self.network(input_ids, attention_mask, sentence_mask)
+        return cast(
+            tuple[Tensor, Tensor, Tensor],
+            (output.stance_logits, output.certainty_logits, output.tag_logits),
+        )
+
+
+def write_onnx(network: ClaimstanceModel, path: Path, *, quantise: bool) -> None:
+    """Write a network as ONNX, with every dimension but the features' left open."""
+    wrapped = _Positional(network).eval()
+    example = _example(network, windows=3, sentences=4, tokens=40)
+    open_pair = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    with _quiet():
+        program = torch.onnx.export(
+            wrapped,
+            example,
+            dynamo=True,
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            dynamic_shapes={
+                "input_ids": open_pair,
+                "attention_mask": open_pair,
+                "sentence_mask": open_pair | {2: torch.export.Dim.DYNAMIC},
+            },
+            verbose=False,
+        )
+    assert program is not None
+    program.save(str(path))
+    _check_parity(wrapped, path, _example(network, windows=2, sentences=5, tokens=33))
+    if quantise:
+        _quantise(path)
+
+
+def _example(
+    network: ClaimstanceModel, *, windows: int, sentences: int, tokens: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A batch with padding, in which no two inputs could be mistaken for each other."""
+    generator = torch.Generator().manual_seed(0)
+    vocabulary = network.encoder.config.vocab_size
+    input_ids = torch.randint(0, vocabulary, (windows, tokens), generator=generator)
+    attention_mask = torch.ones(windows, tokens, dtype=torch.long)
+    attention_mask[-1, tokens // 2 :] = 0
+    sentence_mask = torch.zeros(windows, sentences, tokens)
+    for index in range(sentences - 1):
+        sentence_mask[:, index, 1 + index * 4 : 5 + index * 4] = 1
+    return input_ids, attention_mask, sentence_mask
+
+
+def _check_parity(network: nn.Module, path: Path, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    """Compare logits before and after the export, on shapes the exporter has not seen."""
+    with torch.inference_mode():
+        wanted = network(*batch)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    inputs = {name: t.numpy() for name, t in zip(INPUTS, batch, strict=True)}
+    for name, tensor, array in zip(OUTPUTS, wanted, session.run(OUTPUTS, inputs), strict=True):
+        drift = float(np.abs(tensor.numpy() - array).max())
+        if drift > MOST_LOGIT_DRIFT:
+            raise InputError(
+                str(path),
+                expected=f"{name} as the trained network gives them",
+                found=f"a difference of {drift:.3g}",
+                fix="use the versions in constraints.txt; the exporter has changed",
+            )
+
+
+def _quantise(path: Path) -> None:
+    """Store the weights in int8, one scale per channel; activations are scaled as they come."""
+    prepared = path.with_suffix(".prepared.onnx")
+    # Root logging calls inside onnxruntime repeat advice that this very step follows.
+    with _quiet():
+        quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+        quantize_dynamic(str(prepared), str(path), per_channel=True, weight_type=QuantType.QInt8)
+    prepared.unlink()
+
+
+class _quiet:  # noqa: N801 - used as a verb
+    """Silence notes that exporters print about packages that are not needed here."""
+
+    def __enter__(self) -> None:
+        self._warnings = warnings.catch_warnings()
+        self._warnings.__enter__()
+        warnings.simplefilter("ignore")
+        self._disabled = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+
+    def __exit__(self, *exc: object) -> None:
+        logging.disable(self._disabled)
+        self._warnings.__exit__(None, None, None)
+
+
+def compare(trained: Path, exported: Path, dev: Sequence[LabelledArticle]) -> Gate:
+    """Label dev with both models and set the results side by side."""
+    gold = [s for article in dev for s in article.sentences]
+    before, after = (predict_split(load_model(f), dev) for f in (trained, exported))
+    scores = [evaluate(list(zip(gold, p, strict=True))) for p in (before, after)]
+    pairs = list(zip(before, after, strict=True))
+    return Gate(
+        sentences=len(gold),
+        stance_same=float(np.mean([a.stance == b.stance for a, b in pairs])),
+        certainty_same=float(np.mean([_firmest(a) == _firmest(b) for a, b in pairs])),
+        stance_drop=100 * (scores[0].stance.macro_f1.value - scores[1].stance.macro_f1.value),
+        certainty_drop=100
+        * (scores[0].certainty.macro_f1.value - scores[1].certainty.macro_f1.value),
+        megabytes=(exported / ONNX_FILE).stat().st_size / 1e6,
+    )
+
+
+def _firmest(prediction: Prediction) -> Certainty:
+    """The best certainty, also where the stance is no claim and the record holds none."""
+    probabilities = prediction.certainty_probabilities
+    return max(probabilities, key=lambda label: probabilities[label])
+
+
+def _must_agree(gate: Gate, out: Path) -> None:
+    worst = min(gate.stance_same, gate.certainty_same)
+    if worst < LEAST_AGREEMENT:
+        raise InputError(
+            str(out),
+            expected=f"the labels of the trained model on {LEAST_AGREEMENT:.0%} of dev",
+            found=f"{worst:.2%} of {gate.sentences} sentences",
+            fix="export without int8 (--no-quantise), or train a model that is surer of itself",
+        )

@@ -1,0 +1,154 @@
+"""The network: one encoder pass over a window, three heads.
+
+Each sentence is the mean of its own tokens; from it come stance and certainty.
+From each token comes a tag, from which sources and cues are read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+from transformers.utils.generic import ModelOutput
+
+from claimstance.labels import CERTAINTIES, STANCES, TAGS
+
+#: Label of what does not count in the loss: padding, context, the certainty of no claim.
+IGNORED = -100
+
+
+class ClaimstanceConfig(PretrainedConfig):
+    """Configuration of the network: that of its backbone, and the weights of the losses.
+
+    Args:
+        backbone: the backbone's own configuration, as a dictionary.
+        dropout: share of a sentence's features dropped before the heads.
+        certainty_weight: weight of the certainty loss beside that of the stance.
+        tag_weight: weight of the tag loss beside that of the stance.
+        label_smoothing: share of the probability mass spread over all labels.
+    """
+
+    model_type = "claimstance"
+
+    def __init__(
+        self,
+        backbone: dict[str, Any] | None = None,
+        dropout: float = 0.1,
+        certainty_weight: float = 1.0,
+        tag_weight: float = 1.0,
+        label_smoothing: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        self.backbone = backbone or {}
+        self.dropout = dropout
+        self.certainty_weight = certainty_weight
+        self.tag_weight = tag_weight
+        self.label_smoothing = label_smoothing
+        super().__init__(**kwargs)
+
+
+@dataclass
+class WindowOutput(ModelOutput):
+    """What the network says of a batch of windows.
+
+    Attributes:
+        loss: scalar, only when labels are given.
+        stance_logits: shape (windows, sentences, stances).
+        certainty_logits: shape (windows, sentences, certainties).
+        tag_logits: shape (windows, tokens, tags).
+    """
+
+    loss: Tensor | None = None
+    stance_logits: Tensor | None = None
+    certainty_logits: Tensor | None = None
+    tag_logits: Tensor | None = None
+
+
+class ClaimstanceModel(PreTrainedModel):
+    """The encoder with its three heads; saved and loaded as any transformers model."""
+
+    config_class = ClaimstanceConfig
+    base_model_prefix = "encoder"
+    _supports_sdpa = True
+    _supports_attention_backend = True
+
+    def __init__(self, config: ClaimstanceConfig) -> None:
+        super().__init__(config)
+        settings = dict(config.backbone)
+        backbone = AutoConfig.for_model(settings.pop("model_type"), **settings)
+        self.encoder = AutoModel.from_config(
+            backbone, attn_implementation=config._attn_implementation
+        )
+        width = backbone.hidden_size
+        self.dropout = nn.Dropout(config.dropout)
+        self.stance_head = nn.Linear(width, len(STANCES))
+        self.certainty_head = nn.Linear(width, len(CERTAINTIES))
+        self.tag_head = nn.Linear(width, len(TAGS))
+        self.post_init()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def from_backbone(cls, backbone: str, **settings: Any) -> ClaimstanceModel:
+        """Put fresh heads on a pretrained encoder, by hub name or folder (safetensors only)."""
+        encoder = AutoModel.from_pretrained(backbone, use_safetensors=True)
+        model = cls(ClaimstanceConfig(backbone=encoder.config.to_dict(), **settings))
+        missing, _ = model.encoder.load_state_dict(encoder.state_dict(), strict=False)
+        if missing:
+            raise RuntimeError(f"the backbone {backbone} lacks the weights {missing}")
+        return model
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        sentence_mask: Tensor,
+        stance_labels: Tensor | None = None,
+        certainty_labels: Tensor | None = None,
+        tag_labels: Tensor | None = None,
+    ) -> WindowOutput:
+        """Read a batch of windows.
+
+        Args:
+            input_ids: shape (windows, tokens).
+            attention_mask: shape (windows, tokens), 1 for a token, 0 for padding.
+            sentence_mask: shape (windows, sentences, tokens), 1 where the token is the sentence's.
+            stance_labels: shape (windows, sentences); ``IGNORED`` does not count.
+            certainty_labels: likewise.
+            tag_labels: shape (windows, tokens); likewise.
+        """
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        mask = sentence_mask.to(hidden.dtype)
+        sizes = mask.sum(dim=2, keepdim=True).clamp(min=1)
+        sentences = self.dropout(torch.bmm(mask, hidden) / sizes)
+        output = WindowOutput(
+            stance_logits=self.stance_head(sentences),
+            certainty_logits=self.certainty_head(sentences),
+            tag_logits=self.tag_head(self.dropout(hidden)),
+        )
+        if stance_labels is not None:
+            output.loss = (
+                self._loss(output.stance_logits, stance_labels)
+                + self.config.certainty_weight
+                * self._loss(output.certainty_logits, certainty_labels)
+                + self.config.tag_weight * self._loss(output.tag_logits, tag_labels)
+            )
+        return output
+
+    def _loss(self, logits: Tensor | None, labels: Tensor | None) -> Tensor:
+        """Mean cross-entropy over the labels that count; 0 where none does."""
+        if logits is None or labels is None:
+            raise ValueError("give all three kinds of labels, or none")
+        total = nn.functional.cross_entropy(
+            logits.flatten(0, 1),
+            labels.flatten(),
+            ignore_index=IGNORED,
+            reduction="sum",
+            label_smoothing=self.config.label_smoothing,
+        )
+        return total / (labels != IGNORED).sum().clamp(min=1)
+
+
+AutoConfig.register("claimstance", ClaimstanceConfig)
+AutoModel.register(ClaimstanceConfig, ClaimstanceModel)

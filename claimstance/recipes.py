@@ -1,0 +1,123 @@
+"""Recipes: one TOML file says everything that decides what a model becomes.
+
+Paths in a recipe are relative to the recipe's own folder, so that it gives the
+same model from wherever the command is called. Unknown keys are errors.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from claimstance.errors import InputError
+from claimstance.records import Record
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class WindowRecipe(Record):
+    """How windows are cut; lengths in tokens."""
+
+    max_tokens: Annotated[int, Field(ge=16, le=8192)] = 256
+    title_tokens: Annotated[int, Field(ge=0)] = 32
+    context_sentences: Annotated[int, Field(ge=0)] = 2
+    #: How often an epoch reads the corpus, each time cut into windows anew.
+    views: Annotated[int, Field(ge=1)] = 4
+    #: Share of random windows that hold one sentence alone.
+    single_share: Share = 0.25
+    #: Share of random windows that are read without the title.
+    untitled_share: Share = 0.3
+
+
+class OptimiserRecipe(Record):
+    """AdamW with linear warm-up and decay, as the Trainer has it."""
+
+    epochs: Annotated[int, Field(ge=1)]
+    learning_rate: Positive
+    #: The heads start from noise and the encoder does not: they may learn faster.
+    head_learning_rate: Positive
+    batch_windows: Annotated[int, Field(ge=1)] = 8
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup_share: Share = 0.1
+
+
+class LossRecipe(Record):
+    """The weights of the three losses; that of the stance is 1."""
+
+    certainty_weight: Annotated[float, Field(ge=0)] = 1.0
+    tag_weight: Annotated[float, Field(ge=0)] = 1.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
+class TransformerRecipe(Record):
+    """A fine-tuned encoder."""
+
+    kind: Literal["transformer"]
+    name: str
+    corpus: Path
+    seed: int
+    #: A folder, or a name on the Hugging Face hub.
+    backbone: str
+    #: SHA-256 of the backbone's ``model.safetensors``; null only for a folder of your own.
+    backbone_sha256: str | None
+    windows: WindowRecipe = WindowRecipe()
+    optimiser: OptimiserRecipe
+    loss: LossRecipe = LossRecipe()
+
+
+class BaselineRecipe(Record):
+    """TF-IDF and logistic regression, one sentence at a time."""
+
+    kind: Literal["baseline"]
+    name: str
+    corpus: Path
+    seed: int
+    #: Longest word n-gram.
+    ngrams: Annotated[int, Field(ge=1, le=5)] = 2
+    #: Inverse strength of the regularisation.
+    c: Positive = 10.0
+
+
+Recipe = TransformerRecipe | BaselineRecipe
+
+_ADAPTER: TypeAdapter[Recipe] = TypeAdapter(Annotated[Recipe, Field(discriminator="kind")])
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        InputError: if the file is missing, is not TOML, lacks a key, has an unknown
+            one, or a value is out of its range.
+    """
+    fix = "compare it with the recipes in training/recipes"
+    expected = "a recipe in TOML"
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        found = (error.strerror or "an error").lower()
+        raise InputError(str(path), expected=expected, found=found, fix="check the path") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(str(path), expected=expected, found=str(error), fix=fix) from None
+    try:
+        recipe = _ADAPTER.validate_python(content)
+    except ValidationError as error:
+        raise InputError(str(path), fix=fix, **_explain(error)) from None
+    return recipe.model_copy(update={"corpus": path.parent / recipe.corpus})
+
+
+def _explain(error: ValidationError) -> dict[str, str]:
+    """What the first fault of a recipe is, in words."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"] if part not in ("transformer", "baseline")]
+    key = ".".join(place) or "kind"
+    if first["type"] == "extra_forbidden":
+        return {"expected": "only known keys", "found": f"the unknown key {key!r}"}
+    if first["type"] == "missing":
+        return {"expected": f"the key {key!r}", "found": "a recipe without it"}
+    return {"expected": f"a valid value of {key!r}", "found": f"{first['msg']}"}

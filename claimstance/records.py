@@ -1,0 +1,227 @@
+"""The lines of our files: labelled sentences, facts about articles, predictions.
+
+Every JSONL file that the project reads or writes is a list of one of these
+records, one per line, checked when it is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from claimstance.errors import InputError
+from claimstance.labels import Certainty, Stance
+
+Split = Literal["train", "dev", "test"]
+
+
+class Record(BaseModel):
+    """What all records share: fields are fixed, and unknown ones are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Labels(Record):
+    """What the scheme says of one sentence.
+
+    ``certainty`` is null exactly where the stance is ``no_claim``; ``source`` is
+    null in the writer's own voice or where nobody is named.
+    """
+
+    stance: Stance
+    certainty: Certainty | None
+    source: str | None = None
+    cues: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _certainty_goes_with_a_claim(self) -> Self:
+        if (self.stance == "no_claim") != (self.certainty is None):
+            raise ValueError(
+                f"certainty must be null for no_claim and set for every other stance, "
+                f"not {self.certainty!r} for {self.stance}"
+            )
+        return self
+
+
+class LabelledSentence(Labels):
+    """One line of the corpus: a sentence, where it stands, and its labels."""
+
+    article_id: str
+    position: Annotated[int, Field(ge=0)]
+    text: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _spans_stand_in_the_text(self) -> Self:
+        for name, span in [("source", self.source), *(("cue", cue) for cue in self.cues)]:
+            if span is not None and (not span or span not in self.text):
+                raise ValueError(f"{name} {span!r} is not a substring of the sentence")
+        return self
+
+
+class SentenceLabels(Labels):
+    """One annotator's labels for one sentence of the corpus, without its text."""
+
+    article_id: str
+    position: Annotated[int, Field(ge=0)]
+
+
+class ArticleFacts(Record):
+    """One line of ``articles.jsonl``: what is known of an article as a whole."""
+
+    article_id: str
+    title: str
+    genre: str
+    topic: str
+    split: Split
+    spelling: Literal["British", "American"]
+    origin: str
+    notes: str
+    #: Sentences chosen to break shortcuts: position to kind of hard case.
+    hard_cases: dict[int, str]
+
+
+class Prediction(Record):
+    """One classified sentence.
+
+    ``start`` and ``end`` count code points in the article as it was read from its
+    file; ``text`` is that slice, with markup inside it taken out. Probabilities
+    are calibrated, keyed by label, and sum to 1. Those of the certainty are given
+    that there is a claim.
+    """
+
+    article_id: str
+    position: int
+    start: int
+    end: int
+    text: str
+    stance: Stance
+    certainty: Certainty | None
+    stance_probabilities: dict[Stance, float]
+    certainty_probabilities: dict[Certainty, float]
+    source: str | None
+    cues: tuple[str, ...]
+    model: str
+
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+def read_records(path: Path, kind: type[RecordT]) -> list[RecordT]:
+    """Read a JSONL file of one kind of record.
+
+    Raises:
+        InputError: if the file is missing or empty, or a line is not such a record.
+    """
+    return list(iter_records(path, kind))
+
+
+def iter_records(path: Path, kind: type[RecordT]) -> Iterator[RecordT]:
+    """Like `read_records`, one record at a time."""
+    empty = True
+    for where, row in iter_json_lines(path):
+        empty = False
+        try:
+            yield kind.model_validate(row)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "the line"
+            raise InputError(
+                where,
+                expected=f"a {kind.__name__} record ({', '.join(kind.model_fields)})",
+                found=f"{field}: {first['msg']}",
+                fix="correct that line",
+            ) from None
+    if empty:
+        raise InputError(
+            str(path),
+            expected=f"one {kind.__name__} record per line",
+            found="an empty file",
+            fix="check that the command which wrote it had finished",
+        )
+
+
+def iter_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield ``(where, object)`` for each line of a JSONL file that is not blank.
+
+    Raises:
+        InputError: if the file is missing, is not UTF-8, or a line is not a JSON object.
+    """
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    where = f"{path}, line {number}"
+                    yield where, parse_json_object(line, where)
+    except OSError as error:
+        raise InputError(
+            str(path),
+            expected="a file that can be read",
+            found=(error.strerror or "an error").lower(),
+            fix="check the path",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            str(path),
+            expected="text in UTF-8",
+            found=f"byte 0x{error.object[error.start]:02x}, which is not UTF-8",
+            fix="convert the file to UTF-8, for example with iconv",
+        ) from None
+
+
+def parse_json_object(line: str, where: str) -> dict[str, Any]:
+    """Parse one line of JSONL.
+
+    Raises:
+        InputError: if the line is not a JSON object.
+    """
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            where,
+            expected="a JSON object",
+            found=f"broken JSON ({error.msg} at column {error.colno})",
+            fix="correct or delete that line",
+        ) from None
+    if not isinstance(row, dict):
+        raise InputError(
+            where,
+            expected="a JSON object",
+            found=f"a JSON {type(row).__name__}",
+            fix="write one object per line, in braces",
+        )
+    return row
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Write records as JSONL; the file appears whole or not at all."""
+    lines = (json.dumps(r.model_dump(mode="json"), ensure_ascii=False) for r in records)
+    write_text(path, "".join(line + "\n" for line in lines))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file; it appears whole or not at all."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file through a temporary one beside it, so that it appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        # mkstemp makes the file private; give it the rights of any new file.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

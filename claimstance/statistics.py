@@ -1,0 +1,126 @@
+"""Scores from counts, with intervals: precision, recall, F1, accuracy, Cohen's kappa.
+
+All of them follow from a confusion matrix, and a bootstrap by article needs only
+sums of the articles' matrices: so everything here works on stacks of matrices.
+Tests hold the results against scikit-learn's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+RESAMPLES: Final = 1000
+SEED: Final = 20230525
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure and its bootstrap 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def bootstrap(
+    per_article: Ints,
+    statistic: Callable[[Floats], Floats],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> Estimate:
+    """Estimate a statistic of summed counts, resampling whole articles (Efron 1979).
+
+    Sentences of one article are not independent of each other; resampling them one
+    by one would make the interval too narrow.
+
+    Args:
+        per_article: counts, shape (articles, …).
+        statistic: from counts of shape (n, …) to n values.
+        resamples: how many times the articles are drawn anew.
+        seed: of the draw.
+    """
+    rng = np.random.default_rng(seed)
+    articles = len(per_article)
+    times_drawn = rng.multinomial(articles, np.full(articles, 1 / articles), size=resamples)
+    flat = per_article.reshape(articles, -1).astype(np.float64)
+    drawn = (times_drawn @ flat).reshape(resamples, *per_article.shape[1:])
+    value = statistic(flat.sum(axis=0).reshape(1, *per_article.shape[1:]))[0]
+    low, high = np.percentile(statistic(drawn), [2.5, 97.5])
+    return Estimate(float(value), float(low), float(high))
+
+
+def confusion(gold: Sequence[int], predicted: Sequence[int], labels: int) -> Ints:
+    """Count pairs; shape (labels, labels), rows gold, columns predicted."""
+    matrix = np.zeros((labels, labels), dtype=np.int64)
+    np.add.at(matrix, (np.asarray(gold, dtype=int), np.asarray(predicted, dtype=int)), 1)
+    return matrix
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """Division in which nothing out of nothing is 0."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
+
+
+def precision(matrices: Floats, label: int) -> Floats:
+    """Of the sentences given this label, the share that have it."""
+    return _ratio(matrices[:, label, label], matrices[:, :, label].sum(axis=1))
+
+
+def recall(matrices: Floats, label: int) -> Floats:
+    """Of the sentences that have this label, the share given it."""
+    return _ratio(matrices[:, label, label], matrices[:, label, :].sum(axis=1))
+
+
+def f1(matrices: Floats, label: int) -> Floats:
+    """Harmonic mean of precision and recall."""
+    total = matrices[:, label, :].sum(axis=1) + matrices[:, :, label].sum(axis=1)
+    return _ratio(2 * matrices[:, label, label], total)
+
+
+def macro_f1(matrices: Floats, labels: Sequence[int]) -> Floats:
+    """Unweighted mean of the F1 of those labels that occur, in gold or prediction."""
+    scores = np.stack([f1(matrices, label) for label in labels])
+    occurs = np.stack(
+        [matrices[:, i, :].sum(axis=1) + matrices[:, :, i].sum(axis=1) > 0 for i in labels]
+    )
+    return _ratio(scores.sum(axis=0), occurs.sum(axis=0).astype(np.float64))
+
+
+def accuracy(matrices: Floats) -> Floats:
+    """Share of sentences on the diagonal."""
+    return _ratio(np.trace(matrices, axis1=1, axis2=2), matrices.sum(axis=(1, 2)))
+
+
+def kappa(matrices: Floats) -> Floats:
+    """Cohen's kappa: agreement beyond what the label shares alone would give (Cohen 1960)."""
+    total = matrices.sum(axis=(1, 2))
+    by_chance = _ratio((matrices.sum(axis=2) * matrices.sum(axis=1)).sum(axis=1), np.square(total))
+    return _ratio(accuracy(matrices) - by_chance, 1 - by_chance)
+
+
+def one_against_rest(matrices: Ints, label: int) -> Ints:
+    """Fold matrices to two labels: this one (index 1) and all others (index 0)."""
+    hits = matrices[:, label, label]
+    rows = matrices[:, label, :].sum(axis=1)
+    columns = matrices[:, :, label].sum(axis=1)
+    rest = matrices.sum(axis=(1, 2)) - rows - columns + hits
+    return np.stack([rest, columns - hits, rows - hits, hits], axis=1).reshape(-1, 2, 2)
+
+
+def span_f1(counts: Floats) -> Floats:
+    """F1 from counts of shape (n, 4): right and all predicted spans, found and all gold spans."""
+    share_right = _ratio(counts[:, 0], counts[:, 1])
+    share_found = _ratio(counts[:, 2], counts[:, 3])
+    return _ratio(2 * share_right * share_found, share_right + share_found)

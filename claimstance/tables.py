@@ -1,0 +1,93 @@
+"""Predictions as tables in the terminal: every sentence, and who claims what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from claimstance.records import Prediction
+from claimstance.report import (
+    SECOND_LOOK_BELOW,
+    SentenceView,
+    group_by_source,
+    in_words,
+    percent,
+    view_articles,
+    words,
+)
+
+#: Sentences that are printed; the files hold them all.
+SENTENCES_SHOWN: Final = 60
+SOURCES_SHOWN: Final = 12
+
+_STYLES: Final = {
+    "asserted": "default",
+    "attributed": "blue",
+    "disputed": "magenta",
+    "unproven": "yellow",
+    "refuted": "red",
+    "no_claim": "dim",
+}
+
+
+def print_predictions(predictions: Sequence[Prediction], console: Console | None = None) -> None:
+    """Print a table of the sentences and one of the sources, in the width there is."""
+    console = console or Console()
+    articles = view_articles(predictions, {})
+    views = [view for article in articles for view in article.sentences]
+    for article in articles:
+        shown = article.sentences[: max(0, SENTENCES_SHOWN - article.sentences[0].number + 1)]
+        if shown:
+            console.print(_sentence_table(article.article_id, shown))
+    if len(views) > SENTENCES_SHOWN:
+        console.print(f"… and more: {len(views)} sentences in all", style="dim")
+    console.print(_source_table(views))
+
+
+def _sentence_table(article_id: str, views: Sequence[SentenceView]) -> Table:
+    table = Table(title=Text(article_id), title_justify="left", box=None, padding=(0, 1))
+    table.add_column("", justify="right", style="dim")
+    table.add_column("stance", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("certainty", no_wrap=True)
+    table.add_column("sentence", ratio=1, no_wrap=True, overflow="ellipsis")
+    for view in views:
+        prediction = view.prediction
+        probability = prediction.stance_probabilities[prediction.stance]
+        doubt = "?" if probability < SECOND_LOOK_BELOW else " "
+        table.add_row(
+            str(prediction.position),
+            Text(words(prediction.stance), style=_STYLES[prediction.stance]),
+            f"{percent(probability)}{doubt}",
+            prediction.certainty or "",
+            _marked(view),
+        )
+    return table
+
+
+def _marked(view: SentenceView) -> Text:
+    """The sentence, its source underlined and its cues bold."""
+    text = Text()
+    for run in view.runs:
+        for piece, is_cue in run.pieces:
+            style = "underline " * run.is_source + "bold" * is_cue
+            text.append(piece.replace("\n", " "), style=style.strip())
+    return text
+
+
+def _source_table(views: Sequence[SentenceView]) -> Table:
+    groups = group_by_source(views)
+    table = Table(title="Who claims what", title_justify="left", box=None, padding=(0, 1))
+    table.add_column("source", overflow="fold")
+    table.add_column("claims", justify="right")
+    table.add_column("by stance")
+    for group in groups[:SOURCES_SHOWN]:
+        table.add_row(Text(group.name), str(len(group.sentences)), in_words(group.segments))
+    rest = groups[SOURCES_SHOWN:]
+    if rest:
+        table.add_row(f"… {len(rest)} more", str(sum(len(g.sentences) for g in rest)), "")
+    return table

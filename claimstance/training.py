@@ -1,0 +1,334 @@
+"""Fine-tuning the network by a recipe, with transformers' ``Trainer``.
+
+The Trainer brings resuming, mixed precision, several processes (``accelerate
+launch``, ``torchrun``) and logging. What is ours: cutting the corpus into windows,
+the labels of a batch, and the score by which the best epoch is chosen.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from sklearn.metrics import f1_score
+from tokenizers import Tokenizer
+from torch import Tensor
+from transformers import (
+    EvalPrediction,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
+
+from claimstance.backbones import find_backbone
+from claimstance.calibration import fit_temperatures
+from claimstance.corpus import LabelledArticle, load_split
+from claimstance.encoder import load_tokenizer
+from claimstance.errors import InputError
+from claimstance.inference import TOKENIZER_FILE, load_model
+from claimstance.labels import CERTAINTIES, STANCES
+from claimstance.model import IGNORED, ClaimstanceModel
+from claimstance.recipes import TransformerRecipe, WindowRecipe
+from claimstance.settings import ModelSettings, WindowSettings, save_settings
+from claimstance.spans import find_spans, tags_of_tokens
+from claimstance.windows import (
+    EncodedArticle,
+    Window,
+    cut_windows,
+    encode_article,
+    last_that_fits,
+    make_window,
+    stack_windows,
+)
+
+CHECKPOINTS = "checkpoints"
+LOG_FILE = "training_log.jsonl"
+
+
+def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = False) -> None:
+    """Train a model by its recipe and save it, ready to classify, in the folder ``out``.
+
+    Args:
+        recipe: what to train.
+        out: a folder that is new or empty; with ``resume``, one that an interrupted
+            training left.
+        resume: go on from the last checkpoint in ``out``.
+
+    Raises:
+        InputError: if ``out`` is not as it must be, or the corpus or backbone is at fault.
+    """
+    _check_folder(out, resume)
+    set_seed(recipe.seed)
+    backbone = find_backbone(recipe.backbone, recipe.backbone_sha256)
+    tokenizer = load_tokenizer(backbone)
+    settings = window_settings(tokenizer, recipe.windows)
+    train = window_dataset(
+        load_split(recipe.corpus, "train"),
+        tokenizer,
+        settings,
+        views=recipe.windows,
+        seed=recipe.seed,
+    )
+    dev_articles = load_split(recipe.corpus, "dev")
+    dev = window_dataset(dev_articles, tokenizer, settings)
+    model = ClaimstanceModel.from_backbone(str(backbone), **recipe.loss.model_dump())
+    trainer = Trainer(
+        model=model,
+        args=_arguments(recipe, out, len(train)),
+        train_dataset=train,
+        eval_dataset=dev,
+        data_collator=lambda rows: collate(rows, settings.pad_id),
+        compute_metrics=score_epoch,
+        preprocess_logits_for_metrics=_keep_best_labels,
+        optimizers=(_optimiser(model, recipe), None),
+        callbacks=[_JsonLog(out / LOG_FILE)],
+    )
+    trainer.train(resume_from_checkpoint=resume or None)
+    if trainer.is_world_process_zero():
+        _save(model, tokenizer, recipe, settings, dev_articles, out)
+
+
+def _check_folder(out: Path, resume: bool) -> None:
+    """Never overwrite a model, and never resume from nothing."""
+    has_checkpoint = any((out / CHECKPOINTS).glob("checkpoint-*"))
+    if resume and not has_checkpoint:
+        raise InputError(
+            str(out),
+            expected="a folder with checkpoints of an interrupted training",
+            found="none",
+            fix="start anew without --resume",
+        )
+    if not resume and out.is_dir() and any(out.iterdir()):
+        raise InputError(
+            str(out),
+            expected="a new or an empty folder",
+            found="a folder with checkpoints in it" if has_checkpoint else "files in it",
+            fix="go on with --resume" if has_checkpoint else "choose another folder, or empty it",
+        )
+
+
+def window_settings(tokenizer: Tokenizer, recipe: WindowRecipe) -> WindowSettings:
+    """The recipe's lengths, with the ids of the tokenizer's own special tokens."""
+    # An empty text shows which tokens open and close: [CLS] and [SEP], <s> and </s>.
+    special = tokenizer.encode("").ids
+    if len(special) != 2:
+        raise InputError(
+            "the backbone's tokenizer",
+            expected="one special token before a text and one after it",
+            found=f"{len(special)} in all",
+            fix="choose a backbone of the BERT, MPNet, RoBERTa or DeBERTa family",
+        )
+    pad = next(i for name in ("[PAD]", "<pad>") if (i := tokenizer.token_to_id(name)) is not None)
+    return WindowSettings(
+        max_tokens=recipe.max_tokens,
+        title_tokens=recipe.title_tokens,
+        context_sentences=recipe.context_sentences,
+        cls_id=special[0],
+        sep_id=special[1],
+        pad_id=pad,
+    )
+
+
+def window_dataset(
+    articles: Sequence[LabelledArticle],
+    tokenizer: Tokenizer,
+    settings: WindowSettings,
+    *,
+    views: WindowRecipe | None = None,
+    seed: int = 0,
+) -> Dataset:
+    """Windows with their labels, one a row.
+
+    The first view of each article is cut as it is for classifying; with a recipe for
+    more views, those are cut at random.
+    """
+    rng = random.Random(seed)
+    rows: list[dict[str, Any]] = []
+    for article in articles:
+        texts = [s.text for s in article.sentences]
+        encoded = encode_article(tokenizer, article.facts.title, texts, settings)
+        rows += [_row(article, w) for w in cut_windows(encoded, settings)]
+        if views:
+            for _ in range(views.views - 1):
+                rows += [_row(article, w) for w in _random_windows(encoded, settings, views, rng)]
+    return Dataset.from_list(rows)
+
+
+def _random_windows(
+    article: EncodedArticle,
+    settings: WindowSettings,
+    recipe: WindowRecipe,
+    rng: random.Random,
+) -> Iterator[Window]:
+    """Cut an article into windows of random length, each sentence in exactly one."""
+    untitled = EncodedArticle([], False, article.sentences)
+    first, total = 0, len(article.sentences)
+    while first < total:
+        source = untitled if rng.random() < recipe.untitled_share else article
+        single = rng.random() < recipe.single_share
+        longest = last_that_fits(source, first, first, settings)
+        last = first + 1 if single else rng.randint(first + 1, longest)
+        yield make_window(source, first, last, 0, settings)
+        first = last
+
+
+def _row(article: LabelledArticle, window: Window) -> dict[str, Any]:
+    """A window and its labels as one row of a dataset."""
+    sentences = article.sentences[window.first : window.first + window.count]
+    ignored = [IGNORED] * window.context
+    own = sentences[window.context :]
+    return {
+        "length": len(window.input_ids),
+        "count": window.count,
+        "input_ids": window.input_ids,
+        "sentence_of": window.sentence_of,
+        "stance_labels": ignored + [STANCES.index(s.stance) for s in own],
+        "certainty_labels": ignored
+        + [CERTAINTIES.index(s.certainty) if s.certainty else IGNORED for s in own],
+        "tag_labels": _tag_labels(article, window),
+    }
+
+
+def _tag_labels(article: LabelledArticle, window: Window) -> list[int]:
+    labels = [IGNORED] * len(window.input_ids)
+    for index in range(window.context, window.count):
+        sentence = article.sentences[window.first + index]
+        tokens = [t for t, owner in enumerate(window.sentence_of) if owner == index][:-1]
+        spans = find_spans(sentence.text, sentence.source, sentence.cues)
+        tags = tags_of_tokens([window.offsets[t] for t in tokens], spans)
+        for token, tag in zip(tokens, tags, strict=True):
+            labels[token] = tag
+    return labels
+
+
+def collate(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, Tensor]:
+    """Make one batch of rows: model inputs as for classifying, and padded labels."""
+    windows = [Window(0, 0, row["count"], row["input_ids"], row["sentence_of"], []) for row in rows]
+    arrays = dict(stack_windows(windows, pad_id))
+    for name in ("stance_labels", "certainty_labels", "tag_labels"):
+        width = max(len(row[name]) for row in rows)
+        padded = [row[name] + [IGNORED] * (width - len(row[name])) for row in rows]
+        arrays[name] = np.asarray(padded, dtype=np.int64)
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _optimiser(model: ClaimstanceModel, recipe: TransformerRecipe) -> torch.optim.Optimizer:
+    """AdamW; heads have their own learning rate, biases and norms no decay."""
+    settings = recipe.optimiser
+    groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        key = (name.startswith("encoder."), parameter.ndim >= 2)
+        groups.setdefault(key, []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "lr": settings.learning_rate if in_encoder else settings.head_learning_rate,
+                "weight_decay": settings.weight_decay if is_matrix else 0.0,
+            }
+            for (in_encoder, is_matrix), parameters in groups.items()
+        ]
+    )
+
+
+def _arguments(recipe: TransformerRecipe, out: Path, rows: int) -> TrainingArguments:
+    settings = recipe.optimiser
+    steps = math.ceil(rows / settings.batch_windows) * settings.epochs
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(out / "tensorboard")
+    return TrainingArguments(
+        output_dir=str(out / CHECKPOINTS),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_windows,
+        per_device_eval_batch_size=settings.batch_windows,
+        learning_rate=settings.learning_rate,
+        # Windows of like length share a batch, so that little of it is padding.
+        train_sampling_strategy="group_by_length",
+        lr_scheduler_type="linear",
+        warmup_steps=round(steps * settings.warmup_share),
+        seed=recipe.seed,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        logging_steps=max(1, steps // 50),
+        load_best_model_at_end=True,
+        metric_for_best_model="macro_f1",
+        greater_is_better=True,
+        label_names=["stance_labels", "certainty_labels", "tag_labels"],
+        remove_unused_columns=False,
+        report_to=["tensorboard"],
+        disable_tqdm=not sys.stderr.isatty(),
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+
+
+def _keep_best_labels(logits: Any, labels: Any) -> Any:
+    """Of the logits, evaluation needs only which label is best.
+
+    The Trainer passes a tuple of tensors here, against its own annotation of one.
+    """
+    return tuple(part.argmax(dim=-1) for part in logits)
+
+
+def score_epoch(prediction: EvalPrediction) -> dict[str, float]:
+    """Macro-F1 of stance and certainty on dev; ``macro_f1``, their mean, chooses the epoch."""
+    scores: dict[str, float] = {}
+    for index, name in enumerate(("stance", "certainty")):
+        gold = np.asarray(prediction.label_ids[index])
+        counts = gold != IGNORED
+        predicted = np.asarray(prediction.predictions[index])[counts]
+        scores[f"{name}_macro_f1"] = float(
+            f1_score(gold[counts], predicted, average="macro", zero_division=0.0)
+        )
+    scores["macro_f1"] = (scores["stance_macro_f1"] + scores["certainty_macro_f1"]) / 2
+    return scores
+
+
+class _JsonLog(TrainerCallback):
+    """Appends what the Trainer logs to a JSONL file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if state.is_world_process_zero:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
+
+
+def _save(
+    model: ClaimstanceModel,
+    tokenizer: Tokenizer,
+    recipe: TransformerRecipe,
+    windows: WindowSettings,
+    dev: Sequence[LabelledArticle],
+    out: Path,
+) -> None:
+    """Write the model folder, fit its temperatures, and drop the checkpoints."""
+    settings = ModelSettings(name=recipe.name, kind="transformer", windows=windows)
+    model.save_pretrained(out)
+    tokenizer.save(str(out / TOKENIZER_FILE))
+    save_settings(out, settings)
+    temperatures = fit_temperatures(load_model(out), dev)
+    save_settings(out, settings.model_copy(update={"temperatures": temperatures}))
+    shutil.rmtree(out / CHECKPOINTS)
