@@ -72,8 +72,13 @@ Labels = dict[Place, SentenceLabels]
 
 
 def load_all(data: DataFolder) -> list[LabelledArticle]:
-    """Every article of every split."""
-    return [article for split in SPLITS for article in load_split(data.corpus, split)]
+    """Every article of every split that there is."""
+    return [
+        article
+        for split in SPLITS
+        if (data.corpus / f"{split}.jsonl").exists()
+        for article in load_split(data.corpus, split)
+    ]
 
 
 def add_drafts(data: DataFolder, paths: Iterable[Path]) -> list[LabelledArticle]:
@@ -114,7 +119,7 @@ def write_corpus(data: DataFolder, articles: Sequence[LabelledArticle]) -> None:
     """Write all files of the corpus, articles in the order of their ids."""
     ordered = sorted(articles, key=lambda a: a.facts.article_id)
     write_records(data.corpus / ARTICLES_FILE, [a.facts for a in ordered])
-    for split in SPLITS:
+    for split in {a.facts.split for a in ordered}:
         lines = [s for a in ordered if a.facts.split == split for s in a.sentences]
         write_records(data.corpus / f"{split}.jsonl", lines)
 
@@ -159,13 +164,18 @@ def disagreements(data: DataFolder) -> list[tuple[SentenceLabels, SentenceLabels
     ]
 
 
+def read_decisions(data: DataFolder) -> list[SettledLabels]:
+    """The decisions made so far; none yet is no error."""
+    return read_records(data.settled, SettledLabels) if data.settled.exists() else []
+
+
 def settle(data: DataFolder) -> int:
     """Rewrite the corpus from the passes and the decisions; returns how many labels changed.
 
     Raises:
         InputError: if a disagreement has not been decided.
     """
-    settled = _by_place(read_records(data.settled, SettledLabels))
+    settled = _by_place(read_decisions(data))
     for first, _ in disagreements(data):
         if (first.article_id, first.position) not in settled:
             raise InputError(
@@ -209,8 +219,9 @@ def agreement(data: DataFolder) -> dict[Split, Evaluation]:
     first = _by_place(read_records(data.first, SentenceLabels))
     second = _by_place(read_records(data.second, SentenceLabels))
     result: dict[Split, Evaluation] = {}
+    articles = load_all(data)
     for split in SPLITS:
-        texts = [s for a in load_split(data.corpus, split) for s in a.sentences]
+        texts = [s for a in articles if a.facts.split == split for s in a.sentences]
         pairs = []
         for sentence in texts:
             place = (sentence.article_id, sentence.position)

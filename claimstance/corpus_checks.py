@@ -16,10 +16,10 @@ from typing import Final
 from claimstance.annotation import (
     SPLITS,
     DataFolder,
-    SettledLabels,
     agreement,
     disagreements,
     load_all,
+    read_decisions,
 )
 from claimstance.corpus import LabelledArticle
 from claimstance.drafts import HARD_CASES
@@ -188,7 +188,7 @@ def _check_annotations(data: DataFolder, articles: Sequence[LabelledArticle]) ->
         {(s.article_id, s.position): s for s in read_records(path, SentenceLabels)}
         for path in (data.first, data.second)
     )
-    settled = {(s.article_id, s.position): s for s in read_records(data.settled, SettledLabels)}
+    settled = {(s.article_id, s.position): s for s in read_decisions(data)}
     for split in SPLITS:
         places = [
             (s.article_id, s.position)
@@ -333,7 +333,10 @@ def _gauges(articles: Sequence[LabelledArticle]) -> Iterator[Finding]:
 
 
 def shortcut_f1(articles: Sequence[LabelledArticle], view: View) -> float:
-    """Stance macro-F1 on dev of TF-IDF and logistic regression over one view."""
+    """Stance macro-F1 on dev of TF-IDF and logistic regression over one view.
+
+    A view without a single word tells nothing: 0.
+    """
     from sklearn.metrics import f1_score
 
     from claimstance.baseline import fit_linear
@@ -347,8 +350,10 @@ def shortcut_f1(articles: Sequence[LabelledArticle], view: View) -> float:
         return texts, [a.sentences[i].stance for a, i in chosen]
 
     recipe = BaselineRecipe(kind="baseline", name="gauge", corpus=Path(), seed=0)
-    pipeline = fit_linear(recipe, *side("train"))
-    texts, gold = side("dev")
+    train, (texts, gold) = side("train"), side("dev")
+    if not any(map(words, train[0])):
+        return 0.0
+    pipeline = fit_linear(recipe, *train)
     return float(f1_score(gold, pipeline.predict(texts), average="macro"))
 
 

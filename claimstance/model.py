@@ -29,6 +29,8 @@ class ClaimstanceConfig(PretrainedConfig):
         certainty_weight: weight of the certainty loss beside that of the stance.
         tag_weight: weight of the tag loss beside that of the stance.
         label_smoothing: share of the probability mass spread over all labels.
+        pooling: how a sentence is made of its tokens: their "mean", or their mean
+            weighted by an "attention" that is learned.
     """
 
     model_type = "claimstance"
@@ -40,6 +42,7 @@ class ClaimstanceConfig(PretrainedConfig):
         certainty_weight: float = 1.0,
         tag_weight: float = 1.0,
         label_smoothing: float = 0.0,
+        pooling: str = "mean",
         **kwargs: Any,
     ) -> None:
         self.backbone = backbone or {}
@@ -47,6 +50,7 @@ class ClaimstanceConfig(PretrainedConfig):
         self.certainty_weight = certainty_weight
         self.tag_weight = tag_weight
         self.label_smoothing = label_smoothing
+        self.pooling = pooling
         super().__init__(**kwargs)
 
 
@@ -84,6 +88,7 @@ class ClaimstanceModel(PreTrainedModel):
         )
         width = backbone.hidden_size
         self.dropout = nn.Dropout(config.dropout)
+        self.attention = nn.Linear(width, 2) if config.pooling == "attention" else None
         self.stance_head = nn.Linear(width, len(STANCES))
         self.certainty_head = nn.Linear(width, len(CERTAINTIES))
         self.tag_head = nn.Linear(width, len(TAGS))
@@ -119,12 +124,10 @@ class ClaimstanceModel(PreTrainedModel):
             tag_labels: shape (windows, tokens); likewise.
         """
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        mask = sentence_mask.to(hidden.dtype)
-        sizes = mask.sum(dim=2, keepdim=True).clamp(min=1)
-        sentences = self.dropout(torch.bmm(mask, hidden) / sizes)
+        for_stance, for_certainty = self._pool(hidden, sentence_mask.to(hidden.dtype))
         output = WindowOutput(
-            stance_logits=self.stance_head(sentences),
-            certainty_logits=self.certainty_head(sentences),
+            stance_logits=self.stance_head(self.dropout(for_stance)),
+            certainty_logits=self.certainty_head(self.dropout(for_certainty)),
             tag_logits=self.tag_head(self.dropout(hidden)),
         )
         if stance_labels is not None:
@@ -135,6 +138,25 @@ class ClaimstanceModel(PreTrainedModel):
                 + self.config.tag_weight * self._loss(output.tag_logits, tag_labels)
             )
         return output
+
+    def _pool(self, hidden: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Each sentence's vector for the stance and for the certainty head.
+
+        Shapes: (windows, tokens, width) and (windows, sentences, tokens) to twice
+        (windows, sentences, width).
+        """
+        if self.attention is None:
+            mean = torch.bmm(mask, hidden) / mask.sum(dim=2, keepdim=True).clamp(min=1)
+            return mean, mean
+        heads = self.attention(hidden).unbind(dim=2)
+        first, second = (self._attend(scores, hidden, mask) for scores in heads)
+        return first, second
+
+    @staticmethod
+    def _attend(scores: Tensor, hidden: Tensor, mask: Tensor) -> Tensor:
+        outside = (1 - mask) * -1e4
+        weights = torch.softmax(scores.unsqueeze(1) + outside, dim=2) * mask
+        return torch.bmm(weights.to(hidden.dtype), hidden)
 
     def _loss(self, logits: Tensor | None, labels: Tensor | None) -> Tensor:
         """Mean cross-entropy over the labels that count; 0 where none does."""

@@ -84,7 +84,7 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
     )
     dev_articles = load_split(recipe.corpus, "dev")
     dev = window_dataset(dev_articles, tokenizer, settings)
-    model = ClaimstanceModel.from_backbone(str(backbone), **recipe.loss.model_dump())
+    model = ClaimstanceModel.from_backbone(str(backbone), **recipe.network.model_dump())
     trainer = Trainer(
         model=model,
         args=_arguments(recipe, out, len(train)),
@@ -259,6 +259,7 @@ def _arguments(recipe: TransformerRecipe, out: Path, rows: int) -> TrainingArgum
         lr_scheduler_type="linear",
         warmup_steps=round(steps * settings.warmup_share),
         seed=recipe.seed,
+        bf16=settings.bf16,
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=2,

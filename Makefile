@@ -1,0 +1,48 @@
+# The commands of the project. `make demo` and `make test` need nothing but Python 3.11 and
+# a package index: they make their own environment in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint check-corpus reproduce clean
+.DEFAULT_GOAL := demo
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Enough to classify: no torch.
+$(VENV)/installed-base: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e .
+	@touch $@
+
+# Everything: training, tests, lint.
+$(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e ".[dev]"
+	@touch $@ $(VENV)/installed-base
+
+demo: $(VENV)/installed-base
+	$(BIN)/claimstance classify data/demo/article.md -o out/demo/predictions.jsonl -o out/demo/report.html
+	@echo "Open out/demo/report.html in a browser."
+
+test: $(VENV)/installed-dev
+	$(BIN)/claimstance corpus check data
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Makes the shipped model and every published figure anew, from the repository alone.
+reproduce: $(VENV)/installed-dev
+	rm -rf models/tfidf models/minilm models/minilm-int8
+	$(BIN)/claimstance corpus check data --out data/statistics.md
+	$(BIN)/claimstance train training/recipes/baseline.toml --out models/tfidf
+	$(BIN)/claimstance train training/recipes/minilm.toml --out models/minilm
+	$(BIN)/claimstance export models/minilm --out models/minilm-int8 --corpus data/corpus
+	$(BIN)/python evaluation/make_results.py --models models --ship
+
+clean:
+	rm -rf $(VENV) out models build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

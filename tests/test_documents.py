@@ -1,0 +1,54 @@
+"""What the documents say is true: examples run, links lead somewhere, figures are the files'."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from claimstance.labels import STANCE_MEANING
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    path
+    for path in ROOT.rglob("*.md")
+    if not {".venv", "node_modules", "out", "models", "build"} & set(path.parts)
+)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_to_files(page: Path) -> None:
+    if page.parent == ROOT / "data" / "demo":
+        pytest.skip("the demo article shows pictures that it does not have")
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_readme_example_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    assert len(capsys.readouterr().out.splitlines()) > 20
+
+
+def test_readme_names_every_label() -> None:
+    for stance, meaning in STANCE_MEANING.items():
+        assert f"| `{stance}` | {meaning} |" in README
+
+
+def test_readme_figures_are_those_of_the_results_page() -> None:
+    block = README.split("<!-- results: begin -->")[1].split("<!-- results: end -->")[0].strip()
+    assert block
+    assert block in (ROOT / "evaluation" / "results" / "README.md").read_text(encoding="utf-8")
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"\bmake ([a-z-]+)", "\n".join(p.read_text("utf-8") for p in PAGES)))
+    assert {"demo", "test", "lint", "reproduce"} <= named
+    assert all(re.search(rf"^{target}:", makefile, flags=re.MULTILINE) for target in named)

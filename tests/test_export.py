@@ -1,0 +1,270 @@
+"""The exported model is the trained one: same logits, same labels, without torch."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from claimstance import export
+from claimstance.corpus import LabelledArticle
+from claimstance.encoder import EncoderModel, load_onnx_model
+from claimstance.encoder_torch import load_network, load_torch_model
+from claimstance.errors import InputError
+from claimstance.inference import ONNX_FILE, Text, load_model
+from claimstance.labels import CERTAINTIES, STANCES, TAGS
+from claimstance.model import ClaimstanceModel
+from claimstance.prediction import predict_split
+from claimstance.settings import load_settings
+from claimstance.windows import Batch
+
+Refuses = Callable[..., InputError]
+
+
+@pytest.fixture
+def dev(articles: list[LabelledArticle]) -> list[LabelledArticle]:
+    return [a for a in articles if a.facts.split == "dev"]
+
+
+@pytest.fixture(scope="module")
+def both(tiny_model: Path, tiny_onnx: Path) -> tuple[EncoderModel, EncoderModel]:
+    """The trained model in torch and in ONNX Runtime."""
+    return (
+        load_torch_model(tiny_model, load_settings(tiny_model)),
+        load_onnx_model(tiny_onnx, load_settings(tiny_onnx)),
+    )
+
+
+def batch(windows: int, sentences: int, tokens: int, seed: int) -> Batch:
+    """Random windows, each padded at its end, with sentences of random lengths."""
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(0, 300, (windows, tokens))
+    attention = np.zeros((windows, tokens), dtype=np.int64)
+    mask = np.zeros((windows, sentences, tokens), dtype=np.float32)
+    for row in range(windows):
+        length = tokens if row == 0 else int(rng.integers(min(3, tokens), tokens + 1))
+        attention[row, :length] = 1
+        owners = np.sort(rng.integers(0, sentences, length))
+        mask[row, owners, np.arange(length)] = 1
+    return {"input_ids": ids, "attention_mask": attention, "sentence_mask": mask}
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 1, 3),
+        (1, 1, 16),
+        (1, 9, 64),
+        (2, 1, 7),
+        (3, 4, 40),
+        (8, 3, 21),
+        (17, 12, 128),
+        (4, 4, 4),
+    ],
+)
+def test_logits_agree_on_every_shape(
+    both: tuple[EncoderModel, EncoderModel], shape: tuple[int, int, int]
+) -> None:
+    for seed in range(3):
+        inputs = batch(*shape, seed=seed)
+        wanted, found = (model.engine(inputs) for model in both)
+        widths = (len(STANCES), len(CERTAINTIES), len(TAGS))
+        places = (shape[:2], shape[:2], (shape[0], shape[2]))
+        for one, two, width, place in zip(wanted, found, widths, places, strict=True):
+            assert one.shape == two.shape == (*place, width)
+            # Where a window has no token for a sentence, or a token is padding, nothing is read.
+            assert two == pytest.approx(one, abs=1e-4)
+
+
+def test_whole_articles_get_the_same_scores(
+    both: tuple[EncoderModel, EncoderModel], articles: list[LabelledArticle]
+) -> None:
+    texts = [Text(a.facts.title, [s.text for s in a.sentences]) for a in articles]
+    texts.append(Text(None, ["Only one."]))
+    texts.append(Text("A title", ["word " * 300, "…", "And then?"]))
+    for one, two in zip(*(model.score(texts) for model in both), strict=True):
+        assert two.stance == pytest.approx(one.stance, abs=1e-4)
+        assert two.certainty == pytest.approx(one.certainty, abs=1e-4)
+        assert (two.sources, two.cues) == (one.sources, one.cues)
+
+
+def test_the_exported_folder(tiny_onnx: Path, tiny_model: Path) -> None:
+    names = {path.name for path in tiny_onnx.iterdir()}
+    assert names == {"claimstance.json", "model.onnx", "tokenizer.json"}
+    one, two = load_settings(tiny_model), load_settings(tiny_onnx)
+    assert (one.name, one.windows) == (two.name, two.windows)
+    assert two.temperatures.stance == pytest.approx(one.temperatures.stance, rel=1e-2)
+
+
+def test_exported_and_trained_label_alike(
+    tiny_onnx: Path, tiny_model: Path, articles: list[LabelledArticle]
+) -> None:
+    one, two = (predict_split(load_model(f), articles) for f in (tiny_model, tiny_onnx))
+    for a, b in zip(one, two, strict=True):
+        assert (a.stance, a.certainty, a.source, a.cues) == (
+            b.stance,
+            b.certainty,
+            b.source,
+            b.cues,
+        )
+
+
+def test_int8_is_smaller_and_labels_nearly_alike(
+    tiny_model: Path,
+    tiny_onnx: Path,
+    tmp_path: Path,
+    articles: list[LabelledArticle],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Processors round int8 differently; of 84 sentences some may lie on the border.
+    monkeypatch.setattr(export, "LEAST_AGREEMENT", 0.9)
+    gate = export.export_model(tiny_model, tmp_path / "int8", articles)
+    small, large = (f / ONNX_FILE for f in (tmp_path / "int8", tiny_onnx))
+    assert small.stat().st_size < large.stat().st_size / 2
+    assert gate.sentences == 84
+    assert gate.stance_same > 0.9
+    assert gate.certainty_same > 0.9
+    assert gate.megabytes == small.stat().st_size / 1e6
+    assert load_model(tmp_path / "int8").settings.name == "tiny-int8"
+    assert {p.model for p in predict_split(load_model(tmp_path / "int8"), articles[:1])} == {
+        "tiny-int8"
+    }
+
+
+# The gate.
+
+
+def other_network(folder: Path) -> ClaimstanceModel:
+    """The trained network with its stances turned round, as by a faulty exporter."""
+    network = load_network(folder)
+    with torch.no_grad():
+        network.stance_head.weight.neg_()
+    return network
+
+
+def test_a_model_whose_labels_change_is_refused(
+    tiny_model: Path,
+    tmp_path: Path,
+    dev: list[LabelledArticle],
+    monkeypatch: pytest.MonkeyPatch,
+    refuses: Refuses,
+) -> None:
+    monkeypatch.setattr(export, "load_network", other_network)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ONNX_FILE).write_text("the one before", encoding="utf-8")
+    error = refuses(
+        f"{out}: expected the labels of the trained model on 99% of dev, found ",
+        export.export_model,
+        tiny_model,
+        out,
+        dev,
+        quantise=False,
+    )
+    assert error.found.endswith("% of 14 sentences")
+    assert "--no-quantise" in error.fix
+    assert (out / ONNX_FILE).read_text(encoding="utf-8") == "the one before"
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [ONNX_FILE]
+
+
+def test_the_gate_counts_what_changes(
+    tiny_model: Path, tiny_onnx: Path, tmp_path: Path, articles: list[LabelledArticle]
+) -> None:
+    same = export.compare(tiny_model, tiny_onnx, articles)
+    assert (same.stance_same, same.certainty_same) == (1, 1)
+    assert (same.stance_drop, same.certainty_drop) == (0, 0)
+    changed = shutil.copytree(tiny_model, tmp_path / "changed")
+    other_network(tiny_model).save_pretrained(changed)
+    export.write_onnx(load_network(changed), changed / ONNX_FILE, quantise=False)
+    gate = export.compare(tiny_model, changed, articles)
+    one, two = (predict_split(load_model(f), articles) for f in (tiny_model, changed))
+    pairs = list(zip(one, two, strict=True))
+    assert gate.stance_same == np.mean([a.stance == b.stance for a, b in pairs]) < 0.5
+    # The best certainty is compared, also where one of the two models sees no claim.
+    assert gate.certainty_same == 1
+    assert gate.stance_drop > 10
+
+
+def test_logits_that_drift_are_noticed(tiny_model: Path, tiny_onnx: Path, refuses: Refuses) -> None:
+    wrapped = export._Positional(other_network(tiny_model)).eval()
+    example = export._example(wrapped.network, windows=2, sentences=5, tokens=33)
+    refuses(
+        "expected stance_logits as the trained network gives them, found a difference of ",
+        export._check_parity,
+        wrapped,
+        tiny_onnx / ONNX_FILE,
+        example,
+    )
+    honest = export._Positional(load_network(tiny_model)).eval()
+    export._check_parity(honest, tiny_onnx / ONNX_FILE, example)
+
+
+def test_swapped_inputs_would_be_noticed(tiny_model: Path, tiny_onnx: Path) -> None:
+    """No two inputs of the example may be mistaken for each other without a trace."""
+    ids, attention, mask = export._example(
+        load_network(tiny_model), windows=2, sentences=5, tokens=33
+    )
+    assert (attention == 0).any()
+    assert not torch.equal(ids, attention)
+    session = load_onnx_model(tiny_onnx, load_settings(tiny_onnx)).engine
+    right = session({"input_ids": ids.numpy(), "attention_mask": attention.numpy(),
+                     "sentence_mask": mask.numpy()})  # fmt: skip
+    wrong = session({"input_ids": attention.numpy(), "attention_mask": ids.clamp(max=1).numpy(),
+                     "sentence_mask": mask.numpy()})  # fmt: skip
+    assert np.abs(right[0] - wrong[0]).max() > export.MOST_LOGIT_DRIFT
+
+
+def test_a_folder_without_a_network(
+    tiny_onnx: Path, tmp_path: Path, dev: list[LabelledArticle], refuses: Refuses
+) -> None:
+    refuses(
+        f"{tiny_onnx}: expected a trained network (model.safetensors), found none. To mend it: "
+        "give the folder that 'claimstance train' wrote for a transformer.",
+        export.export_model,
+        tiny_onnx,
+        tmp_path / "out",
+        dev,
+    )
+
+
+def test_a_broken_onnx_file(tiny_onnx: Path, tmp_path: Path, refuses: Refuses) -> None:
+    folder = shutil.copytree(tiny_onnx, tmp_path / "broken")
+    content = (folder / ONNX_FILE).read_bytes()
+    (folder / ONNX_FILE).write_bytes(content[: len(content) // 2])
+    refuses(
+        f"{folder / ONNX_FILE}: expected a model in ONNX, found a file that ONNX Runtime cannot "
+        "load (",
+        load_model,
+        folder,
+    )
+
+
+def test_classifying_with_onnx_needs_no_torch(tiny_onnx: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Mill shuts\n\nIt will close, a clerk said.", encoding="utf-8")
+    code = (
+        "import sys\n"
+        "from claimstance.cli import main\n"
+        "sys.argv[0] = 'claimstance'\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code, end.code\n"
+        "heavy = {'torch', 'transformers', 'datasets', 'accelerate', 'sklearn', 'scipy'}\n"
+        "print('loaded:', sorted(heavy & set(sys.modules)))\n"
+    )
+    arguments = ["classify", "a.txt", "--model", str(tiny_onnx), "-q", "-o", "p.parquet"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "loaded: []\n", "")
+    assert (tmp_path / "p.parquet").is_file()

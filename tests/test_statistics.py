@@ -1,0 +1,159 @@
+"""Scores are scikit-learn's; intervals behave as intervals should."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from claimstance import statistics as stats
+from claimstance.statistics import Floats, Ints
+
+LABELS = 4
+pairs = st.lists(
+    st.tuples(st.integers(0, LABELS - 1), st.integers(0, LABELS - 1)), min_size=1, max_size=60
+)
+
+
+def stack(gold: list[int], predicted: list[int]) -> Floats:
+    return stats.confusion(gold, predicted, LABELS)[None].astype(np.float64)
+
+
+@given(pairs)
+def test_scores_are_those_of_scikit_learn(drawn: list[tuple[int, int]]) -> None:
+    gold, predicted = [g for g, _ in drawn], [p for _, p in drawn]
+    matrix = stack(gold, predicted)
+    names = list(range(LABELS))
+    assert (matrix[0] == metrics.confusion_matrix(gold, predicted, labels=names)).all()
+    theirs = metrics.precision_recall_fscore_support(
+        gold, predicted, labels=names, zero_division=0.0
+    )
+    for ours, reference in zip((stats.precision, stats.recall, stats.f1), theirs, strict=False):
+        assert [ours(matrix, label)[0] for label in names] == pytest.approx(list(reference))
+    macro = metrics.f1_score(gold, predicted, average="macro", zero_division=0.0)
+    assert stats.macro_f1(matrix, names)[0] == pytest.approx(macro)
+    assert stats.accuracy(matrix)[0] == pytest.approx(metrics.accuracy_score(gold, predicted))
+    if len({*gold, *predicted}) > 1:  # else scikit-learn divides 0 by 0
+        kappa = metrics.cohen_kappa_score(gold, predicted)
+        assert stats.kappa(matrix)[0] == pytest.approx(kappa)
+        for label in names:
+            folded = stats.one_against_rest(matrix.astype(np.int64), label)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a label that neither uses is a 0 by 0 again
+                one = metrics.cohen_kappa_score(
+                    [g == label for g in gold], [p == label for p in predicted]
+                )
+            assert stats.kappa(folded.astype(float))[0] == pytest.approx(np.nan_to_num(one))
+
+
+def test_a_stack_is_scored_matrix_by_matrix() -> None:
+    rng = np.random.default_rng(3)
+    matrices = rng.integers(0, 9, (5, LABELS, LABELS)).astype(np.float64)
+    for statistic in (
+        stats.accuracy,
+        stats.kappa,
+        partial(stats.f1, label=2),
+        partial(stats.macro_f1, labels=range(LABELS)),
+    ):
+        alone = [statistic(matrix[None])[0] for matrix in matrices]
+        assert statistic(matrices) == pytest.approx(alone)
+
+
+def test_nothing_out_of_nothing_is_zero() -> None:
+    empty = np.zeros((1, LABELS, LABELS))
+    for statistic in (stats.accuracy, stats.kappa, partial(stats.macro_f1, labels=[0, 1])):
+        assert statistic(empty)[0] == 0
+
+
+def test_kappa_of_full_agreement_on_one_label_is_no_number_to_boast_of() -> None:
+    assert stats.kappa(stack([1, 1], [1, 1]))[0] == 0
+    assert stats.kappa(stack([1, 2], [1, 2]))[0] == 1
+    assert stats.kappa(stack([0, 1], [1, 0]))[0] == -1
+
+
+def test_macro_f1_leaves_out_labels_that_do_not_occur() -> None:
+    matrix = stack([0, 1], [0, 2])
+    # 0 is found, 1 is missed, 2 is wrongly given, 3 does not occur.
+    assert stats.macro_f1(matrix, range(LABELS))[0] == pytest.approx(1 / 3)
+
+
+def test_span_f1() -> None:
+    # 3 of 4 predicted are right, 2 of 5 gold ones are found; then none predicted; then none at all.
+    counts = np.asarray([[3, 4, 2, 5], [0, 0, 0, 5], [0, 0, 0, 0]], dtype=float)
+    assert stats.span_f1(counts) == pytest.approx([2 * 0.75 * 0.4 / 1.15, 0, 0])
+
+
+def articles(number: int, seed: int = 0) -> Ints:
+    """Confusion matrices of articles that a labeller reads right 7 times in 10."""
+    rng = np.random.default_rng(seed)
+    result = []
+    for _ in range(number):
+        gold = rng.integers(0, LABELS, 15)
+        wrong = rng.random(15) > 0.7
+        predicted = np.where(wrong, rng.integers(0, LABELS, 15), gold)
+        result.append(stats.confusion(gold.tolist(), predicted.tolist(), LABELS))
+    return np.stack(result)
+
+
+STATISTICS = {
+    "accuracy": stats.accuracy,
+    "kappa": stats.kappa,
+    "macro_f1": partial(stats.macro_f1, labels=range(LABELS)),
+    "recall": partial(stats.recall, label=1),
+}
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+def test_the_interval_holds_the_value_and_narrows_with_more_articles(name: str) -> None:
+    statistic = STATISTICS[name]
+    widths = []
+    for number in (16, 64, 256):
+        counts = articles(number)
+        estimate = stats.bootstrap(counts, statistic)
+        assert estimate.value == statistic(counts.sum(axis=0)[None].astype(float))[0]
+        assert estimate.low < estimate.value < estimate.high
+        widths.append(estimate.high - estimate.low)
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    truth = 0.7 + 0.3 / LABELS
+    estimates = [stats.bootstrap(articles(30, seed), stats.accuracy) for seed in range(200)]
+    held = np.mean([e.low <= truth <= e.high for e in estimates])
+    assert 0.88 <= held <= 0.99
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    counts = articles(6)
+    first = stats.bootstrap(counts, stats.kappa, seed=5)
+    assert first == stats.bootstrap(counts, stats.kappa, seed=5)
+    other = stats.bootstrap(counts, stats.kappa, seed=6)
+    assert (first.low, first.high) != (other.low, other.high)
+    assert first.value == other.value
+
+
+def test_articles_that_are_alike_leave_no_doubt_and_one_article_none_at_all() -> None:
+    same = np.repeat(articles(1), 9, axis=0)
+    for counts in (same, same[:1]):
+        estimate = stats.bootstrap(counts, stats.accuracy)
+        assert estimate.low == estimate.high == pytest.approx(estimate.value)
+
+
+def test_whole_articles_are_drawn_not_sentences() -> None:
+    """Half of the articles all right, half all wrong: the interval must be as wide as that."""
+    right = stats.confusion([0] * 50, [0] * 50, LABELS)
+    wrong = stats.confusion([0] * 50, [1] * 50, LABELS)
+    estimate = stats.bootstrap(np.stack([right, wrong] * 4), stats.accuracy)
+    assert estimate.value == 0.5
+    # Sentences drawn one by one, 400 of them, would give about 0.45 to 0.55.
+    assert estimate.low < 0.25
+    assert estimate.high > 0.75
+
+
+def test_an_estimate_in_words() -> None:
+    assert str(stats.Estimate(0.81249, 0.7, 0.9)) == "0.812 [0.700, 0.900]"
