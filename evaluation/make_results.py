@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from claimstance import __version__
@@ -67,6 +70,7 @@ def main() -> None:
     fill_block(ROOT / "README.md", "results", table)
     if arguments.ship:
         ship(arguments.models / "minilm-int8", scores["minilm-int8"], gate)
+        fill_block(ROOT / "README.md", "demo", f"```text\n{demo_output()}\n```")
     print(table)
 
 
@@ -146,6 +150,20 @@ def results_page(table: str, gate: Gate) -> str:
             "",
         ]
     )
+
+
+def demo_output() -> str:
+    """What `make demo` prints, in a terminal of 110 columns."""
+    command = [sys.executable, "-m", "claimstance", "classify", "data/demo/article.md"]
+    run = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": "110", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return "\n".join(line.rstrip() for line in run.stdout.splitlines())
 
 
 def fill_block(path: Path, name: str, content: str) -> None:

@@ -114,7 +114,7 @@ def test_help_loads_nothing_heavy() -> None:
         (["classify", "a.txt", "--modle", "x"], "No such option: --modle"),
         (["classify"], "Missing argument 'INPUT...'"),
         (["clasify", "a.txt"], "No such command 'clasify'"),
-        (["classify", "a.txt", "--split", "all"], "Invalid value for '--split': 'all' is not one"),
+        (["classify", "a.txt", "--split", "all"], "'all' is not one of 'train', 'dev', 'test'"),
         (["evaluate", "--gold", "a.jsonl"], "Missing option '--predictions'"),
     ],
 )
