@@ -49,12 +49,21 @@ class Labels(Record):
         return self
 
 
-class LabelledSentence(Labels):
-    """One line of the corpus: a sentence, where it stands, and its labels."""
+class Place(Record):
+    """Which sentence: its article, and its position there, counted from 0."""
 
     article_id: str
     position: Annotated[int, Field(ge=0)]
+
+
+class Sentence(Place):
+    """A sentence and where it stands."""
+
     text: Annotated[str, Field(min_length=1)]
+
+
+class LabelledSentence(Labels, Sentence):
+    """One line of the corpus: a sentence, where it stands, and its labels."""
 
     @model_validator(mode="after")
     def _spans_stand_in_the_text(self) -> Self:
@@ -64,11 +73,8 @@ class LabelledSentence(Labels):
         return self
 
 
-class SentenceLabels(Labels):
+class SentenceLabels(Labels, Place):
     """One annotator's labels for one sentence of the corpus, without its text."""
-
-    article_id: str
-    position: Annotated[int, Field(ge=0)]
 
 
 class ArticleFacts(Record):

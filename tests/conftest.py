@@ -287,7 +287,7 @@ learning_rate = {values["learning_rate"]}
 head_learning_rate = 1e-2
 batch_windows = 8
 
-[loss]
+[network]
 dropout = 0.0
 """
 

@@ -114,6 +114,10 @@ def test_a_temperature_moves_probabilities_and_no_label(temperature: float) -> N
         assert list(given) == list(STANCES)
         assert list(given.values()) == pytest.approx(expected[row], abs=1e-4)
         assert max(given, key=lambda label: given[label]) == prediction.stance
+        certainties = prediction.certainty_probabilities
+        assert list(certainties) == list(CERTAINTIES)
+        scaled = softmax(certainty[row] / temperature)
+        assert list(certainties.values()) == pytest.approx(scaled, abs=1e-4)
         claim = prediction.stance != "no_claim"
         best = CERTAINTIES[int(certainty[row].argmax())]
         assert prediction.certainty == (best if claim else None)

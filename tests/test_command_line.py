@@ -450,10 +450,10 @@ def test_no_progress_bar_where_nobody_watches(
     [
         ("seed = 7", "seed = 7\nsed = 8", "expected only known keys, found the unknown key 'sed'"),
         (
-            "[loss]",
-            "[loss]\nsmoothing = 0.1",
-            "expected only known keys, found the unknown key 'loss.smoothing'. To mend it: compare "
-            "it with the recipes in training/recipes.",
+            "[network]",
+            "[network]\nsmoothing = 0.1",
+            "expected only known keys, found the unknown key 'network.smoothing'. To mend it: "
+            "compare it with the recipes in training/recipes.",
         ),
         ("seed = 7", "", "expected the key 'seed', found a recipe without it"),
         ("epochs = 12", "", "expected the key 'optimiser.epochs', found a recipe without it"),

@@ -121,6 +121,13 @@ def test_spans_are_matched_to_the_letter_and_by_overlap(
         assert result.cues.exact_f1.value == 0
 
 
+def test_spans_that_only_touch_do_not_overlap(gold: list[LabelledSentence]) -> None:
+    denied = relabel(gold[0], text="“No”, he denied.", cues=("denied",))
+    result = score([denied], [relabel(denied, cues=(".",))])
+    assert result.cues.overlap_f1.value == 0
+    assert score([denied], [relabel(denied, cues=("d.",))]).cues.overlap_f1.value == 1
+
+
 def test_labels_without_text_can_be_scored(gold: list[LabelledSentence]) -> None:
     bare = [SentenceLabels.model_validate(s.model_dump(exclude={"text"})) for s in gold]
     assert evaluate(pair_up(gold, bare, "second.jsonl")).stance.accuracy.value == 1

@@ -94,6 +94,16 @@ def test_whole_articles_get_the_same_scores(
         assert (two.sources, two.cues) == (one.sources, one.cues)
 
 
+def test_the_other_pooling_is_exported_too(
+    tiny_model: Path, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    assert load_network(tiny_model).config.pooling == "attention"
+    network = ClaimstanceModel.from_backbone(str(tiny_backbone), pooling="mean").eval()
+    # Compares the logits itself, on shapes that the exporter has not seen.
+    export.write_onnx(network, tmp_path / ONNX_FILE, quantise=False)
+    assert (tmp_path / ONNX_FILE).stat().st_size > 100_000
+
+
 def test_the_exported_folder(tiny_onnx: Path, tiny_model: Path) -> None:
     names = {path.name for path in tiny_onnx.iterdir()}
     assert names == {"claimstance.json", "model.onnx", "tokenizer.json"}

@@ -283,6 +283,7 @@ def test_a_folder_with_files_is_refused(
         out,
     )
     (out / "checkpoints" / "checkpoint-5").mkdir(parents=True)
+    (out / "checkpoints" / "checkpoint-5" / "trainer_state.json").touch()
     refuses(
         "found a folder with checkpoints in it. To mend it: go on with --resume.",
         training.train_transformer,
@@ -440,6 +441,29 @@ def test_the_loss_ignores_what_does_not_count(
         alone = network(**training.collate(shorter, 0)).loss
         beside = network(**training.collate([*shorter, ignored], 0)).loss
     assert float(alone) == pytest.approx(float(beside), rel=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "attention"])
+def test_a_sentence_is_made_of_its_own_tokens(tiny_backbone: Path, pooling: str) -> None:
+    network = ClaimstanceModel.from_backbone(str(tiny_backbone), pooling=pooling).eval()
+    hidden = torch.randn(2, 6, 32, generator=torch.Generator().manual_seed(1))
+    mask = torch.zeros(2, 3, 6)
+    mask[:, 0, 1:3] = 1
+    mask[:, 1, 3] = 1
+    changed = hidden.clone()
+    changed[:, [0, 4, 5]] = 100.0
+    with torch.inference_mode():
+        one, two = network._pool(hidden, mask), network._pool(changed, mask)
+    for before, after in zip(one, two, strict=True):
+        assert torch.equal(before, after)
+        # One token is itself; no token at all, as where a batch is padded, is zero.
+        assert torch.allclose(before[:, 1], hidden[:, 3])
+        assert not before[:, 2].any()
+        # A sentence lies between its tokens.
+        low, high = hidden[:, 1:3].amin(dim=1), hidden[:, 1:3].amax(dim=1)
+        assert ((before[:, 0] >= low - 1e-6) & (before[:, 0] <= high + 1e-6)).all()
+    if pooling == "mean":
+        assert torch.allclose(one[0][:, 0], hidden[:, 1:3].mean(dim=1))
 
 
 def test_a_tokenizer_without_one_token_on_each_side(tiny_backbone: Path, refuses: Refuses) -> None:
