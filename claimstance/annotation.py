@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, get_args
+from typing import Any, Final, get_args
+
+from pydantic import ValidationError
 
 from claimstance.corpus import ARTICLES_FILE, LabelledArticle, load_split
 from claimstance.drafts import read_draft
@@ -154,12 +156,27 @@ def _by_place(labels: Iterable[SentenceLabels]) -> Labels:
     return {(s.article_id, s.position): s for s in labels}
 
 
+def _both_passes(data: DataFolder) -> tuple[Labels, Labels]:
+    """First and second labels; what the second labels, the first must have labelled too."""
+    first, second = (
+        _by_place(read_records(path, SentenceLabels)) for path in (data.first, data.second)
+    )
+    for article_id, position in second.keys() - first.keys():
+        raise InputError(
+            str(data.second),
+            expected="sentences that the first pass has labelled",
+            found=f"article {article_id!r}, position {position}",
+            fix="delete that line, or add the article's draft",
+        )
+    return first, second
+
+
 def disagreements(data: DataFolder) -> list[tuple[SentenceLabels, SentenceLabels]]:
     """First and second labels of each sentence on whose stance or certainty they differ."""
-    first = _by_place(read_records(data.first, SentenceLabels))
+    first, second_pass = _both_passes(data)
     return [
         (first[place], second)
-        for place, second in _by_place(read_records(data.second, SentenceLabels)).items()
+        for place, second in second_pass.items()
         if (first[place].stance, first[place].certainty) != (second.stance, second.certainty)
     ]
 
@@ -186,7 +203,7 @@ def settle(data: DataFolder) -> int:
             )
     final = _by_place(read_records(data.first, SentenceLabels)) | settled
     articles = load_all(data)
-    relabelled = [_relabel(article, final) for article in articles]
+    relabelled = [_relabel(article, final, data.settled) for article in articles]
     write_corpus(data, relabelled)
     return sum(
         a != b
@@ -195,19 +212,23 @@ def settle(data: DataFolder) -> int:
     )
 
 
-def _relabel(article: LabelledArticle, labels: Labels) -> LabelledArticle:
+def _relabel(article: LabelledArticle, labels: Labels, settled: Path) -> LabelledArticle:
     sentences = []
     for sentence in article.sentences:
         found = labels[sentence.article_id, sentence.position]
-        decided = found.model_dump(include={"stance", "certainty", "source", "cues"})
-        sentences.append(
-            LabelledSentence(
-                article_id=sentence.article_id,
-                position=sentence.position,
-                text=sentence.text,
-                **decided,
-            )
+        decided: dict[str, Any] = found.model_dump(
+            include={"stance", "certainty", "source", "cues"}
         )
+        place: dict[str, Any] = {"article_id": sentence.article_id, "position": sentence.position}
+        try:
+            sentences.append(LabelledSentence(**place, text=sentence.text, **decided))
+        except ValidationError as error:
+            raise InputError(
+                f"{settled}, article {sentence.article_id!r}, position {sentence.position}",
+                expected="labels that fit the sentence",
+                found=error.errors()[0]["msg"],
+                fix="correct that decision",
+            ) from None
     return LabelledArticle(article.facts, tuple(sentences))
 
 
@@ -216,8 +237,7 @@ def agreement(data: DataFolder) -> dict[Split, Evaluation]:
 
     The first pass stands as gold; Cohen's kappa does not depend on which one does.
     """
-    first = _by_place(read_records(data.first, SentenceLabels))
-    second = _by_place(read_records(data.second, SentenceLabels))
+    first, second = _both_passes(data)
     result: dict[Split, Evaluation] = {}
     articles = load_all(data)
     for split in SPLITS:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 
 from claimstance.encoder import EncoderModel, Logits, make_encoder_model
 from claimstance.errors import InputError
 from claimstance.inference import TORCH_FILE
-from claimstance.model import ClaimstanceModel
+from claimstance.model import ClaimstanceModel, hide_bars
 from claimstance.settings import ModelSettings
 from claimstance.windows import Batch
 
@@ -39,8 +40,15 @@ def load_network(folder: Path) -> ClaimstanceModel:
     Raises:
         InputError: if it is another network, or its weights are broken.
     """
+    hide_bars()
     try:
-        network: ClaimstanceModel = ClaimstanceModel.from_pretrained(folder, use_safetensors=True)
+        loaded: Any = ClaimstanceModel.from_pretrained(
+            folder, use_safetensors=True, output_loading_info=True
+        )
+        network, info = loaded
+        # Without this, what is missing would be random, with no more than a warning.
+        if info["missing_keys"]:
+            raise ValueError(f"weights without {min(info['missing_keys'])}")
     except Exception as error:  # transformers, safetensors and torch each raise their own.
         raise InputError(
             str(folder / TORCH_FILE),
@@ -49,4 +57,4 @@ def load_network(folder: Path) -> ClaimstanceModel:
             fix="give the folder that 'claimstance train' wrote",
         ) from None
     torch.nn.Module.eval(network)
-    return network
+    return cast(ClaimstanceModel, network)

@@ -6,6 +6,7 @@ From each token comes a tag, from which sources and cues are read.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.utils.generic import ModelOutput
+from transformers.utils.logging import disable_progress_bar
 
 from claimstance.labels import CERTAINTIES, STANCES, TAGS
 
@@ -170,6 +172,12 @@ class ClaimstanceModel(PreTrainedModel):
             label_smoothing=self.config.label_smoothing,
         )
         return total / (labels != IGNORED).sum().clamp(min=1)
+
+
+def hide_bars() -> None:
+    """Switch off transformers' progress bars where nobody watches."""
+    if not sys.stderr.isatty():
+        disable_progress_bar()
 
 
 AutoConfig.register("claimstance", ClaimstanceConfig)

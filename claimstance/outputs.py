@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +36,14 @@ def check_outputs(paths: Sequence[Path]) -> None:
                 expected="a file to write",
                 found="a folder of that name",
                 fix="name a file in it",
+            )
+        parent = next(p for p in path.absolute().parents if p.exists())
+        if not (parent.is_dir() and os.access(parent, os.W_OK)):
+            raise InputError(
+                str(path),
+                expected="a place that can be written to",
+                found=f"{parent}, which is {'read-only' if parent.is_dir() else 'a file'}",
+                fix="choose another folder",
             )
 
 

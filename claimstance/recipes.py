@@ -112,7 +112,11 @@ def load_recipe(path: Path) -> Recipe:
         recipe = _ADAPTER.validate_python(content)
     except ValidationError as error:
         raise InputError(str(path), fix=fix, **_explain(error)) from None
-    return recipe.model_copy(update={"corpus": path.parent / recipe.corpus})
+    changes: dict[str, Path | str] = {"corpus": path.parent / recipe.corpus}
+    # A name on the hub is no folder there.
+    if isinstance(recipe, TransformerRecipe) and (path.parent / recipe.backbone).is_dir():
+        changes["backbone"] = str(path.parent / recipe.backbone)
+    return recipe.model_copy(update=changes)
 
 
 def _explain(error: ValidationError) -> dict[str, str]:

@@ -66,14 +66,15 @@ def load_settings(folder: Path) -> ModelSettings:
     fix = "give the folder that 'claimstance train' or 'claimstance export' wrote"
     expected = f"a folder with a claimstance model ({SETTINGS_FILE} and weights)"
     try:
-        content = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except OSError:
         found = f"a folder without {SETTINGS_FILE}" if folder.is_dir() else "no such folder"
         raise InputError(str(folder), expected=expected, found=found, fix=fix) from None
     try:
         settings = ModelSettings.model_validate_json(content)
-    except (ValidationError, ValueError) as error:
-        found = str(error).splitlines()[0]
+    except ValidationError as error:
+        first = error.errors()[0]
+        found = f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
         raise InputError(str(path), expected=expected, found=found, fix=fix) from None
     ours = (STANCES, CERTAINTIES, TAGS)
     theirs = (settings.stances, settings.certainties, settings.tags)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from claimstance.errors import InputError
 from claimstance.labels import Certainty, Stance
@@ -70,15 +70,23 @@ def _join(label: StandoffSentence, text: str, article: Path) -> LabelledSentence
             found=f"another text ({sentence_hash(sentence)[:12]}…)",
             fix="use the very copy that was labelled: the same edition, in UTF-8",
         )
-    return LabelledSentence(
-        article_id=article.name,
-        position=label.position,
-        text=sentence,
-        stance=label.stance,
-        certainty=label.certainty,
-        source=sentence[slice(*label.source)] if label.source else None,
-        cues=tuple(sentence[start:end] for start, end in label.cues),
-    )
+    try:
+        return LabelledSentence(
+            article_id=article.name,
+            position=label.position,
+            text=sentence,
+            stance=label.stance,
+            certainty=label.certainty,
+            source=sentence[slice(*label.source)] if label.source else None,
+            cues=tuple(sentence[start:end] for start, end in label.cues),
+        )
+    except ValidationError as error:
+        raise InputError(
+            f"the labels of {article}, position {label.position}",
+            expected="legal labels",
+            found=error.errors()[0]["msg"],
+            fix="correct that line",
+        ) from None
 
 
 def take_off(sentence: LabelledSentence, start: int) -> StandoffSentence:

@@ -25,6 +25,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import (
     EvalPrediction,
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainerControl,
@@ -85,6 +86,7 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
     dev_articles = load_split(recipe.corpus, "dev")
     dev = window_dataset(dev_articles, tokenizer, settings)
     model = ClaimstanceModel.from_backbone(str(backbone), **recipe.network.model_dump())
+    _must_fit(settings.max_tokens, model)
     trainer = Trainer(
         model=model,
         args=_arguments(recipe, out, len(train)),
@@ -96,14 +98,15 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
         optimizers=(_optimiser(model, recipe), None),
         callbacks=[_JsonLog(out / LOG_FILE)],
     )
-    trainer.train(resume_from_checkpoint=resume or None)
+    trainer.remove_callback(PrinterCallback)  # the log is a file; see LOG_FILE
+    trainer.train(resume_from_checkpoint=str(_whole_checkpoints(out)[-1]) if resume else None)
     if trainer.is_world_process_zero():
         _save(model, tokenizer, recipe, settings, dev_articles, out)
 
 
 def _check_folder(out: Path, resume: bool) -> None:
     """Never overwrite a model, and never resume from nothing."""
-    has_checkpoint = any((out / CHECKPOINTS).glob("checkpoint-*"))
+    has_checkpoint = bool(_whole_checkpoints(out))
     if resume and not has_checkpoint:
         raise InputError(
             str(out),
@@ -111,12 +114,41 @@ def _check_folder(out: Path, resume: bool) -> None:
             found="none",
             fix="start anew without --resume",
         )
+    if not resume and out.exists() and not out.is_dir():
+        raise InputError(
+            str(out),
+            expected="a new or an empty folder",
+            found="a file of that name",
+            fix="choose another folder",
+        )
     if not resume and out.is_dir() and any(out.iterdir()):
         raise InputError(
             str(out),
             expected="a new or an empty folder",
             found="a folder with checkpoints in it" if has_checkpoint else "files in it",
             fix="go on with --resume" if has_checkpoint else "choose another folder, or empty it",
+        )
+
+
+def _whole_checkpoints(out: Path) -> list[Path]:
+    """Checkpoints, oldest first, without those cut off while written: their state comes last."""
+    states = (out / CHECKPOINTS).glob("checkpoint-*/trainer_state.json")
+    return sorted((s.parent for s in states), key=lambda p: int(p.name.rpartition("-")[2]))
+
+
+def _must_fit(max_tokens: int, model: ClaimstanceModel) -> None:
+    """Windows must not be longer than the backbone has places for."""
+    table = getattr(getattr(model.encoder, "embeddings", None), "position_embeddings", None)
+    if not isinstance(table, torch.nn.Embedding):
+        return  # places are computed, not looked up
+    # RoBERTa and MPNet begin to count after the place of padding.
+    places = table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+    if max_tokens > places:
+        raise InputError(
+            "windows.max_tokens in the recipe",
+            expected=f"at most {places}, the longest text that the backbone reads",
+            found=str(max_tokens),
+            fix="make windows shorter, or choose another backbone",
         )
 
 

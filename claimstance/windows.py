@@ -60,7 +60,8 @@ def encode_article(
     encodings = tokenizer.encode_batch(list(sentences), add_special_tokens=False)
     title_ids = tokenizer.encode(title, add_special_tokens=False).ids if title else []
     return EncodedArticle(
-        title=title_ids[: settings.title_tokens],
+        # Half a window at most, so that there is room for sentences.
+        title=title_ids[: min(settings.title_tokens, settings.max_tokens // 2)],
         title_is_first_sentence=bool(title) and bool(sentences) and title == sentences[0],
         sentences=encodings,
     )

@@ -115,6 +115,5 @@ def test_a_file_that_would_run_code_is_not_loaded(folder: Path, refuses: Refuses
             load_baseline, folder, load_settings(folder))  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="the baseline writes over a model that is there")
 def test_no_model_is_overwritten(folder: Path, recipe: BaselineRecipe, refuses: Refuses) -> None:
     refuses("expected a new or an empty folder", train_baseline, recipe, folder)

@@ -305,7 +305,6 @@ def test_an_output_that_cannot_be_written(
     refused(run_here("classify", "mill.txt", "--model", "none", "-o", output), words)
 
 
-@pytest.mark.xfail(strict=True, reason="a traceback, after all the work")
 def test_an_output_in_a_folder_that_cannot_be_made(
     run_cli: Run, tiny_onnx: Path, article: Path
 ) -> None:
@@ -391,15 +390,13 @@ def test_a_model_with_labels_in_another_order(run_here: Run, copied: Path) -> No
             lambda f: change_settings(f, windows=None),
             "copy: expected settings that say how windows are cut, found none",
         ),
-        pytest.param(
+        (
             lambda f: (f / "claimstance.json").write_bytes(b"\xff\xfe{"),
             "copy/claimstance.json: expected a folder with a claimstance model",
-            marks=pytest.mark.xfail(strict=True, raises=UnicodeDecodeError, reason="a traceback"),
         ),
-        pytest.param(
+        (
             lambda f: change_settings(f, mood="glum"),
             "mood",
-            marks=pytest.mark.xfail(strict=True, reason="says '1 validation error', not which"),
         ),
     ],
 )
@@ -421,7 +418,6 @@ def test_corrupt_weights(run_here: Run, article: Path, tiny_model: Path, tmp_pat
     )
 
 
-@pytest.mark.xfail(strict=True, reason="missing weights are replaced by random ones")
 def test_weights_without_heads(
     run_here: Run, article: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -434,7 +430,6 @@ def test_weights_without_heads(
     assert "copy/model.safetensors: expected the weights of a claimstance" in outcome.err
 
 
-@pytest.mark.xfail(strict=True, reason="transformers draws bars where nobody watches")
 def test_no_progress_bar_where_nobody_watches(
     run_cli: Run, article: Path, tiny_model: Path
 ) -> None:
@@ -508,12 +503,10 @@ def test_training_into_a_folder_in_use(run_here: Run, tiny_recipe: Path, tmp_pat
     )
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="a traceback")
 def test_training_into_a_file(run_here: Run, tiny_recipe: Path, article: Path) -> None:
     refused(run_here("train", "tiny.toml", "--out", "mill.txt"), "mill.txt: expected a new or")
 
 
-@pytest.mark.xfail(strict=True, reason="a backbone's folder is looked for from the caller's folder")
 def test_paths_of_a_recipe_start_at_the_recipe(
     run_here: Run, tiny_recipe: Path, tiny_backbone: Path, tmp_path: Path
 ) -> None:
@@ -674,7 +667,6 @@ def test_aligning(run_here: Run, articles: list[LabelledArticle], tmp_path: Path
     assert not (tmp_path / "gold2.jsonl").exists()
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="a traceback")
 def test_stand_off_labels_that_the_scheme_does_not_allow(
     run_here: Run, articles: list[LabelledArticle], tmp_path: Path
 ) -> None:
@@ -756,6 +748,5 @@ def test_adding_a_draft_twice(run_here: Run, tiny_corpus: Path, tmp_path: Path) 
     )
 
 
-@pytest.mark.xfail(strict=True, reason="writes no sheet, and calls it success")
 def test_a_sheet_of_an_unknown_article(run_here: Run, tiny_corpus: Path) -> None:
     refused(run_here("corpus", "sheets", "sheets", "--data", "data", "--id", "x9"), "x9")

@@ -253,7 +253,6 @@ def test_a_killed_training_goes_on(
     assert load_model(out).settings.name == "tiny"
 
 
-@pytest.mark.xfail(strict=True, raises=FileNotFoundError, reason="the newest is taken, not whole")
 def test_a_checkpoint_that_was_cut_off(
     make_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -352,7 +351,6 @@ def test_a_backbone_that_is_nowhere(
     )
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="not checked against the backbone")
 def test_windows_longer_than_the_backbone_reads(
     make_recipe: MakeRecipe, tmp_path: Path, refuses: Refuses
 ) -> None:

@@ -57,3 +57,14 @@ def main() -> None:
     except InputError as error:
         typer.echo(f"claimstance: {error}", err=True)
         sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        fault = InputError(
+            str(error.filename),
+            expected="a file or folder that can be read or written",
+            found=(error.strerror or "an error").lower(),
+            fix="check the path, the rights and the space",
+        )
+        typer.echo(f"claimstance: {fault}", err=True)
+        sys.exit(2)

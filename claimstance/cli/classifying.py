@@ -23,7 +23,7 @@ def classify(
         typer.Argument(
             help="Files (.txt .md .html .jsonl .csv .parquet), folders, globs, or - for "
             "standard input.",
-            metavar="INPUT...",
+            metavar="INPUT",
         ),
     ],
     output: Annotated[

@@ -7,6 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from claimstance.errors import InputError
+
 app = typer.Typer(
     help="Make, label and check the corpus.",
     no_args_is_help=True,
@@ -89,7 +91,16 @@ def sheets(
     from claimstance.drafts import write_sheet
     from claimstance.records import write_text
 
-    chosen = [a for a in load_all(DataFolder(data)) if not ids or a.facts.article_id in ids]
+    articles = {a.facts.article_id: a for a in load_all(DataFolder(data))}
+    for article_id in ids or ():
+        if article_id not in articles:
+            raise InputError(
+                "--id",
+                expected="the id of an article in the corpus",
+                found=repr(article_id),
+                fix="look it up in articles.jsonl",
+            )
+    chosen = [articles[article_id] for article_id in ids or articles]
     for name, text in write_sheet(chosen):
         write_text(out / name, text)
     typer.echo(f"wrote {len(chosen)} sheets to {out}")

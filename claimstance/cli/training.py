@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from claimstance.errors import InputError
 from claimstance.recipes import BaselineRecipe, load_recipe
 
 
@@ -27,6 +28,13 @@ def train(
     """
     loaded = load_recipe(recipe)
     if isinstance(loaded, BaselineRecipe):
+        if resume:
+            raise InputError(
+                "--resume",
+                expected="a recipe of a transformer",
+                found="one of a baseline, which trains in seconds and keeps no checkpoints",
+                fix="start anew without --resume",
+            )
         from claimstance.baseline import train_baseline
 
         train_baseline(loaded, out)
