@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from claimstance import standoff
 from claimstance.annotation import (
     SPLITS,
     DataFolder,
@@ -32,7 +33,7 @@ from claimstance.records import (
     iter_json_lines,
     read_records,
 )
-from claimstance.standoff import StandoffSentence, sentence_hash
+from claimstance.standoff import sentence_hash
 
 GENRES: Final = (
     "wire report",
@@ -281,7 +282,7 @@ def _check_standoff(data: DataFolder, sentences: Sequence[LabelledSentence]) -> 
     hashes = {
         line.sha256
         for path in sorted(data.standoff.glob("*.jsonl"))
-        for line in read_records(path, StandoffSentence)
+        for line in standoff.read_standoff(path)
     }
     copied = [s.text for s in sentences if sentence_hash(s.text) in hashes]
     return Finding("no sentence of a stand-off text", _some(copied), not copied)

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Final, cast
 
 import numpy as np
+import onnx
+import onnx.helper
+import onnx.numpy_helper
 import onnxruntime
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
 from claimstance.calibration import fit_temperatures
@@ -41,6 +42,13 @@ from claimstance.settings import load_settings, save_settings
 
 INPUTS: Final = ("input_ids", "attention_mask", "sentence_mask")
 OUTPUTS: Final = ("stance_logits", "certainty_logits", "tag_logits")
+
+#: Weights of a matrix that share a scale.
+BLOCK: Final = 128
+#: ONNX Runtime's name for multiplying in int8 (accuracy level 4).
+INT8: Final = 4
+#: Rows from which a table of embeddings is worth storing in int8.
+BIG: Final = 256
 
 #: Share of dev sentences on which stance and certainty must stay the same.
 LEAST_AGREEMENT: Final = 0.99
@@ -182,13 +190,49 @@ def _check_parity(network: nn.Module, path: Path, batch: tuple[Tensor, Tensor, T
 
 
 def _quantise(path: Path) -> None:
-    """Store the weights in int8, one scale per channel; activations are scaled as they come."""
-    prepared = path.with_suffix(".prepared.onnx")
-    # Root logging calls inside onnxruntime repeat advice that this very step follows.
+    """Store the weights in int8: matrices one scale per block, embeddings one per row.
+
+    Quantising activations too, one scale per tensor, is faster still, but changed the
+    stance of 1.5% of the dev sentences where this changes some 0.5%.
+    """
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
     with _quiet():
-        quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
-        quantize_dynamic(str(prepared), str(path), per_channel=True, weight_type=QuantType.QInt8)
-    prepared.unlink()
+        quantiser = MatMulNBitsQuantizer(
+            onnx.load(str(path)), bits=8, block_size=BLOCK, is_symmetric=True, accuracy_level=INT8
+        )
+        quantiser.process()
+    model = quantiser.model.model
+    looked_up = {node.input[0] for node in model.graph.node if node.op_type == "Gather"}
+    for table in [t for t in model.graph.initializer if t.name in looked_up]:
+        if len(table.dims) == 2 and table.dims[0] >= BIG:
+            _quantise_rows(model.graph, table)
+    onnx.save(model, str(path))
+
+
+def _quantise_rows(graph: onnx.GraphProto, table: onnx.TensorProto) -> None:
+    """Replace a look-up in a float table by one in an int8 table and one in its scales."""
+    values = onnx.numpy_helper.to_array(table)
+    scales = np.maximum(np.abs(values).max(axis=1, keepdims=True), 1e-12) / 127
+    small, factors = f"{table.name}_int8", f"{table.name}_scales"
+    for node in [n for n in graph.node if n.op_type == "Gather" and n.input[0] == table.name]:
+        ids, output = node.input[1], node.output[0]
+        parts = [
+            onnx.helper.make_node("Gather", [small, ids], [f"{output}_int8"]),
+            onnx.helper.make_node(
+                "Cast", [f"{output}_int8"], [f"{output}_float"], to=onnx.TensorProto.FLOAT
+            ),
+            onnx.helper.make_node("Gather", [factors, ids], [f"{output}_scale"]),
+            onnx.helper.make_node("Mul", [f"{output}_float", f"{output}_scale"], [output]),
+        ]
+        place = list(graph.node).index(node)
+        graph.node.remove(node)
+        for offset, part in enumerate(parts):
+            graph.node.insert(place + offset, part)
+    graph.initializer.remove(table)
+    rounded = np.round(values / scales).astype(np.int8)
+    graph.initializer.append(onnx.numpy_helper.from_array(rounded, small))
+    graph.initializer.append(onnx.numpy_helper.from_array(scales.astype(np.float32), factors))
 
 
 class _quiet:  # noqa: N801 - used as a verb

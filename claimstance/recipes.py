@@ -45,6 +45,9 @@ class OptimiserRecipe(Record):
     warmup_share: Share = 0.1
     #: Mixed precision: twice as fast where the processor has bfloat16, slower where not.
     bf16: bool = False
+    #: Keep the word embeddings as they were pretrained: words that the corpus does not
+    #: hold then still mean what their neighbours mean.
+    freeze_embeddings: bool = False
 
 
 class NetworkRecipe(Record):

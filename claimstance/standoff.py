@@ -1,7 +1,8 @@
 """Stand-off labels: labels for a text that may not be copied, kept without the text.
 
-A line says where a sentence lies in the article and what its SHA-256 is; source and
-cues are offsets too. With the article at hand the labels become ordinary records.
+A line says where a sentence lies, in an article or in a published dataset, and what
+its SHA-256 is; source and cues are offsets too. With the text at hand the labels
+become ordinary records.
 """
 
 from __future__ import annotations
@@ -9,33 +10,61 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
 from claimstance.errors import InputError
 from claimstance.labels import Certainty, Stance
-from claimstance.records import LabelledSentence, Record
+from claimstance.records import LabelledSentence, Place, Record, iter_json_lines, read_records
 from claimstance.spans import find_spans
 
 Offset = Annotated[int, Field(ge=0)]
 
 
-class StandoffSentence(Record):
-    """One labelled sentence without its text.
+class StandoffLabels(Record):
+    """Labels without a text: ``source`` and ``cues`` are code points in the sentence."""
 
-    ``start`` and ``end`` are code points in the article's file; ``source`` and
-    ``cues`` are code points in the sentence.
-    """
-
-    position: Offset
-    start: Offset
-    end: Offset
     sha256: str
     stance: Stance
     certainty: Certainty | None
     source: tuple[Offset, Offset] | None
     cues: tuple[tuple[Offset, Offset], ...]
+
+
+class Slice(Record):
+    """Where a sentence lies: ``start`` and ``end`` are code points in the article's file."""
+
+    position: Offset
+    start: Offset
+    end: Offset
+
+
+class StandoffSentence(StandoffLabels, Slice):
+    """One labelled sentence of an article, without its text."""
+
+
+class Row(Record):
+    """Where a sentence lies: the row ``id`` of ``<dataset>.jsonl``."""
+
+    dataset: str
+    id: str
+
+
+class StandoffRow(StandoffLabels, Row):
+    """One labelled sentence of a published dataset, without its text."""
+
+
+def read_standoff(path: Path) -> list[StandoffSentence] | list[StandoffRow]:
+    """Read stand-off labels of either kind; the first line tells which.
+
+    Raises:
+        InputError: if the file cannot be read, or a line is not legal.
+    """
+    _, first = next(iter_json_lines(path), ("", {}))
+    if "dataset" in first:
+        return read_records(path, StandoffRow)
+    return read_records(path, StandoffSentence)
 
 
 def sentence_hash(text: str) -> str:
@@ -58,22 +87,70 @@ def align(labels: Sequence[StandoffSentence], article: Path) -> list[LabelledSen
             found="no file that can be read",
             fix="get a copy of the article (these labels come without its text) and name it",
         ) from None
-    return [_join(label, text, article) for label in labels]
+    return [
+        _join(
+            label,
+            text[label.start : label.end],
+            Place(article_id=article.name, position=label.position),
+            f"{article}, characters {label.start} to {label.end}",
+        )
+        for label in labels
+    ]
 
 
-def _join(label: StandoffSentence, text: str, article: Path) -> LabelledSentence:
-    sentence = text[label.start : label.end]
+def align_rows(
+    labels: Sequence[StandoffRow], folder: Path
+) -> tuple[list[LabelledSentence], list[dict[str, Any]]]:
+    """Join stand-off labels with the datasets they were made for.
+
+    Args:
+        labels: lines about rows of datasets.
+        folder: holds ``<dataset>.jsonl`` for each; a row has ``id``, ``text`` and
+            ``context``, the sentences before it (possibly empty).
+
+    Returns:
+        The labelled sentences, and the articles to classify: each a row with ``id``
+        and ``sentences``, the context and then the sentence itself.
+
+    Raises:
+        InputError: if a dataset or a row is not at hand, or its text is not the one labelled.
+    """
+    rows = {
+        (name, str(row.get("id"))): row
+        for name in sorted({label.dataset for label in labels})
+        for _, row in iter_json_lines(folder / f"{name}.jsonl")
+    }
+    gold: list[LabelledSentence] = []
+    articles: list[dict[str, Any]] = []
+    for label in labels:
+        where = f"{folder / label.dataset}.jsonl, id {label.id!r}"
+        row = rows.get((label.dataset, label.id))
+        if row is None:
+            raise InputError(
+                where,
+                expected="the row that was labelled",
+                found="no row with that id",
+                fix="get the whole dataset, as its publisher numbers it",
+            )
+        context = [" ".join(row["context"].split())] if row.get("context") else []
+        text = " ".join(str(row["text"]).split())
+        gold.append(_join(label, text, Place(article_id=label.id, position=len(context)), where))
+        articles.append({"id": label.id, "sentences": [*context, text]})
+    return gold, articles
+
+
+def _join(label: StandoffLabels, sentence: str, place: Place, where: str) -> LabelledSentence:
     if sentence_hash(sentence) != label.sha256:
         raise InputError(
-            f"{article}, characters {label.start} to {label.end}",
+            where,
             expected=f"the sentence with SHA-256 {label.sha256[:12]}…",
             found=f"another text ({sentence_hash(sentence)[:12]}…)",
             fix="use the very copy that was labelled: the same edition, in UTF-8",
         )
     try:
         return LabelledSentence(
-            article_id=article.name,
-            position=label.position,
+            article_id=place.article_id,
+            position=place.position,
             text=sentence,
             stance=label.stance,
             certainty=label.certainty,
@@ -82,7 +159,7 @@ def _join(label: StandoffSentence, text: str, article: Path) -> LabelledSentence
         )
     except ValidationError as error:
         raise InputError(
-            f"the labels of {article}, position {label.position}",
+            f"the labels of {where}",
             expected="legal labels",
             found=error.errors()[0]["msg"],
             fix="correct that line",

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from claimstance.labels import STANCES
 from claimstance.records import Prediction
 from claimstance.report import (
     SECOND_LOOK_BELOW,
@@ -42,19 +43,22 @@ def print_predictions(predictions: Sequence[Prediction], console: Console | None
     for article in articles:
         shown = article.sentences[: max(0, SENTENCES_SHOWN - article.sentences[0].number + 1)]
         if shown:
-            console.print(_sentence_table(article.article_id, shown))
+            console.print(_sentence_table(article.article_id, shown, console.width))
     if len(views) > SENTENCES_SHOWN:
         console.print(f"… and more: {len(views)} sentences in all", style="dim")
     console.print(_source_table(views))
 
 
-def _sentence_table(article_id: str, views: Sequence[SentenceView]) -> Table:
+def _sentence_table(article_id: str, views: Sequence[SentenceView], width: int) -> Table:
     table = Table(title=Text(article_id), title_justify="left", box=None, padding=(0, 1))
-    table.add_column("", justify="right", style="dim")
-    table.add_column("stance", no_wrap=True)
-    table.add_column("", justify="right", no_wrap=True)
-    table.add_column("certainty", no_wrap=True)
-    table.add_column("sentence", ratio=1, no_wrap=True, overflow="ellipsis")
+    # Widths are given, or a narrow terminal would cut the labels before the sentence.
+    taken = (4, max(map(len, STANCES)), 5, len("certainty"))
+    table.add_column("", justify="right", style="dim", width=taken[0])
+    table.add_column("stance", no_wrap=True, width=taken[1])
+    table.add_column("", justify="right", no_wrap=True, width=taken[2])
+    table.add_column("certainty", no_wrap=True, width=taken[3])
+    rest = max(20, width - sum(taken) - 2 * (len(taken) + 1))
+    table.add_column("sentence", no_wrap=True, overflow="ellipsis", width=rest)
     for view in views:
         prediction = view.prediction
         probability = prediction.stance_probabilities[prediction.stance]

@@ -87,6 +87,8 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
     dev = window_dataset(dev_articles, tokenizer, settings)
     model = ClaimstanceModel.from_backbone(str(backbone), **recipe.network.model_dump())
     _must_fit(settings.max_tokens, model)
+    if recipe.optimiser.freeze_embeddings:
+        model.encoder.get_input_embeddings().requires_grad_(False)
     trainer = Trainer(
         model=model,
         args=_arguments(recipe, out, len(train)),
@@ -261,7 +263,8 @@ def _optimiser(model: ClaimstanceModel, recipe: TransformerRecipe) -> torch.opti
     """AdamW; heads have their own learning rate, biases and norms no decay."""
     settings = recipe.optimiser
     groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
+    trainable = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    for name, parameter in trainable:
         key = (name.startswith("encoder."), parameter.ndim >= 2)
         groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(

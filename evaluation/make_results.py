@@ -100,11 +100,12 @@ def score_model(folder: Path, name: str) -> Evaluation:
 
 def results_table(scores: dict[str, Evaluation]) -> str:
     """The models and the agreement of the two annotation passes, one row each."""
-    rows = [_row(label, scores[name]) for name, label in MODELS.items()]
-    return "\n".join([HEAD, *rows, _row(SECOND_PASS, agreement(DATA)["test"])])
+    rows = [table_row(label, scores[name]) for name, label in MODELS.items()]
+    return "\n".join([HEAD, *rows, table_row(SECOND_PASS, agreement(DATA)["test"])])
 
 
-def _row(name: str, result: Evaluation) -> str:
+def table_row(name: str, result: Evaluation) -> str:
+    """A model's figures as one row under `HEAD`."""
     figures = (
         result.stance.macro_f1,
         result.stance.accuracy,
@@ -224,7 +225,7 @@ def model_card(folder: Path, result: Evaluation, gate: Gate) -> str:
             "command: `make reproduce`):",
             "",
             HEAD,
-            _row(settings.name, result),
+            table_row(settings.name, result),
             "",
             *_class_rows("stance", result.stance),
             *_class_rows("certainty", result.certainty),

@@ -11,7 +11,15 @@ import pytest
 from claimstance.corpus import LabelledArticle
 from claimstance.errors import InputError
 from claimstance.records import LabelledSentence, read_records, write_records
-from claimstance.standoff import StandoffSentence, align, sentence_hash, take_off
+from claimstance.standoff import (
+    StandoffRow,
+    StandoffSentence,
+    align,
+    align_rows,
+    read_standoff,
+    sentence_hash,
+    take_off,
+)
 
 Refuses = Callable[..., InputError]
 
@@ -101,3 +109,60 @@ def test_with_an_article_that_is_too_short(
 ) -> None:
     copy.write_text("Storm", encoding="utf-8")
     refuses("found another text", align, labels, copy)
+
+
+ROW = {"id": "w-7", "text": "The mill,  he said, is sold.", "context": "Ask him."}
+
+
+def row_labels(**changes: object) -> StandoffRow:
+    text = " ".join(str(ROW["text"]).split())
+    fields = {
+        "dataset": "wires",
+        "id": "w-7",
+        "sha256": sentence_hash(text),
+        "stance": "attributed",
+        "certainty": "certain",
+        "source": (10, 12),
+        "cues": ((13, 17),),
+    }
+    return StandoffRow.model_validate(fields | changes)
+
+
+@pytest.fixture
+def datasets(tmp_path: Path) -> Path:
+    (tmp_path / "wires.jsonl").write_text(json.dumps(ROW) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_rows_of_a_dataset_are_joined(datasets: Path) -> None:
+    gold, articles = align_rows([row_labels()], datasets)
+    assert articles == [{"id": "w-7", "sentences": ["Ask him.", "The mill, he said, is sold."]}]
+    (sentence,) = gold
+    assert (sentence.article_id, sentence.position) == ("w-7", 1)
+    assert (sentence.source, sentence.cues) == ("he", ("said",))
+
+
+def test_a_row_that_is_missing_is_named(datasets: Path) -> None:
+    with pytest.raises(InputError, match="expected the row that was labelled, found no row"):
+        align_rows([row_labels(id="w-8")], datasets)
+
+
+def test_a_row_with_another_text_is_named(datasets: Path) -> None:
+    with pytest.raises(InputError, match="use the very copy that was labelled"):
+        align_rows([row_labels(sha256=sentence_hash("Something else."))], datasets)
+
+
+def test_a_dataset_that_is_not_at_hand_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"wires\.jsonl: expected a file that can be read"):
+        align_rows([row_labels()], tmp_path)
+
+
+@pytest.mark.parametrize("kind", [StandoffRow, StandoffSentence])
+def test_the_first_line_tells_the_kind(tmp_path: Path, kind: type) -> None:
+    line = row_labels().model_dump()
+    if kind is StandoffSentence:
+        del line["dataset"], line["id"]
+        line |= {"position": 0, "start": 0, "end": 27}
+    path = tmp_path / "labels.jsonl"
+    path.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    assert [type(read) for read in read_standoff(path)] == [kind]

@@ -125,18 +125,37 @@ def settle(data: DataOption) -> None:
 
 def align(
     labels: Annotated[Path, typer.Argument(help="Stand-off labels, in JSONL.")],
-    article: Annotated[Path, typer.Argument(help="Your copy of the article.")],
+    text: Annotated[
+        Path, typer.Argument(help="Your copy of the article, or the folder of the datasets.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The .jsonl to write.")],
+    articles: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="For datasets: also write what to classify, as .jsonl."),
+    ] = None,
 ) -> None:
-    """Join stand-off labels with a copy of their article.
+    """Join stand-off labels with a copy of the text that they were made for.
 
     \b
-    Example:
+    Examples:
       claimstance align data/standoff/belgorod.jsonl article.md -o gold.jsonl
+      claimstance align data/standoff/real-news-dev.jsonl datasets/ \\
+        -o gold.jsonl --articles articles.jsonl
     """
-    from claimstance import standoff
-    from claimstance.records import read_records, write_records
+    import json
 
-    sentences = standoff.align(read_records(labels, standoff.StandoffSentence), article)
+    from claimstance import standoff
+    from claimstance.records import write_records, write_text
+
+    rows: list[dict[str, object]] = []
+    lines = standoff.read_standoff(labels)
+    if isinstance(lines[0], standoff.StandoffRow):
+        sentences, rows = standoff.align_rows(lines, text)
+    else:
+        sentences = standoff.align(lines, text)
     write_records(output, sentences)
     typer.echo(f"wrote {output}: {len(sentences)} labelled sentences")
+    if articles:
+        content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_text(articles, content)
+        typer.echo(f"wrote {articles}: {len(rows)} articles to classify")

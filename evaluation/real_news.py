@@ -1,0 +1,145 @@
+"""Scores models on real news: sentences whose text the project may not copy.
+
+    python evaluation/real_news.py --models models --datasets FOLDER [--article article.md]
+
+``FOLDER`` holds your copies of the datasets that ``data/standoff/real-news-dev.jsonl``
+labels (``polnear.jsonl``, ``gum_news.jsonl``, ``szeged_news.jsonl``); ``--article`` is a
+copy of the article that ``data/standoff/belgorod.jsonl`` labels. Writes
+``evaluation/results/real-news.md`` and the table in ``README.md``. Nothing is trained
+or calibrated on these sentences; they are for choosing between models.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from make_results import DATA, HEAD, MODELS, RESULTS, ROOT, SECOND_PASS, fill_block, table_row
+
+from claimstance.articles import Article, Span, read_articles
+from claimstance.evaluation import Evaluation, evaluate, markdown_page, pair_up
+from claimstance.inference import Model, classify, load_model
+from claimstance.records import LabelledSentence, Prediction, read_records, write_text
+from claimstance.standoff import StandoffRow, StandoffSentence, align, align_rows
+from claimstance.statistics import RESAMPLES, SEED
+
+REAL = DATA.standoff / "real-news-dev.jsonl"
+PASSES = [DATA.first.with_name(f"real-news-dev-{n}.jsonl") for n in ("first", "second")]
+ARTICLE = DATA.standoff / "belgorod.jsonl"
+SHIPS = "minilm-int8"
+
+
+def main() -> None:
+    """Score every model and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", type=Path, required=True, help="folder of the model folders")
+    parser.add_argument("--datasets", type=Path, required=True, help="folder of the datasets")
+    parser.add_argument("--article", type=Path, help="copy of the article with stand-off labels")
+    arguments = parser.parse_args()
+
+    models = {name: load_model(arguments.models / name) for name in MODELS}
+    scores = {name: score_rows(model, arguments.datasets) for name, model in models.items()}
+    head = HEAD.replace("test split", "real-news development set")
+    rows = [table_row(label, scores[name]) for name, label in MODELS.items()]
+    rows.append(table_row(SECOND_PASS, passes(arguments.datasets)))
+    table = "\n".join([head, *rows])
+    sections = [page(table, scores[SHIPS])]
+    if arguments.article:
+        sections.append(article_section(models[SHIPS], arguments.article))
+    write_text(RESULTS / "real-news.md", "\n".join(sections))
+    fill_block(ROOT / "README.md", "real-news", table)
+    print("\n".join(sections))
+
+
+def score_rows(model: Model, folder: Path) -> Evaluation:
+    """Score a model on the rows of the datasets, each read with the sentences before it."""
+    gold, rows = align_rows(read_records(REAL, StandoffRow), folder)
+    articles = [_article(row["id"], row["sentences"]) for row in rows]
+    return evaluate(pair_up(gold, _predict(model, articles), "the predictions"))
+
+
+def _article(article_id: str, sentences: list[str]) -> Article:
+    spans: list[Span] = []
+    for text in sentences:
+        start = spans[-1].end + 1 if spans else 0
+        spans.append(Span(start, start + len(text), text))
+    return Article(article_id, None, tuple(spans))
+
+
+def _predict(model: Model, articles: list[Article]) -> list[Prediction]:
+    return [prediction for article in classify(model, articles) for prediction in article]
+
+
+def passes(folder: Path) -> Evaluation:
+    """The second annotation pass against the first."""
+    first, second = (align_rows(read_records(p, StandoffRow), folder)[0] for p in PASSES)
+    return evaluate(pair_up(first, second, "the second pass"))
+
+
+def page(table: str, shipped: Evaluation) -> str:
+    """The page, without the article."""
+    details = markdown_page(
+        shipped, gold=str(REAL.relative_to(ROOT)), predictions="the model that ships", command=""
+    )
+    classes = details[details.index("## Stance") :]
+    return "\n".join(
+        [
+            "# On real news",
+            "",
+            "Made by `python evaluation/real_news.py --models models --datasets FOLDER --article "
+            "article.md` (FOLDER: your copies of the datasets; see "
+            "[data/README.md](../../data/README.md)).",
+            "",
+            f"{shipped.sentences} sentences of real news (US political news, newswire, Wikinews), "
+            "labelled by the scheme in two passes blind to each other; no model was trained or "
+            "calibrated on them. About half were drawn at random, the others because a cue word "
+            "of a rare stance or a hedge stands in them. Both passes were made with a language "
+            "model, so their agreement is an upper bound. In brackets: bootstrap 95% intervals, "
+            f"{RESAMPLES} resamples, seed {SEED}.",
+            "",
+            table,
+            "",
+            "## The model that ships, label by label",
+            "",
+            classes.replace("\n## ", "\n### ").replace("## Stance", "### Stance", 1),
+        ]
+    )
+
+
+def article_section(model: Model, path: Path) -> str:
+    """How the model agrees with the stand-off labels of the article the project began with."""
+    gold = align(read_records(ARTICLE, StandoffSentence), path)
+    articles = [a for a in read_articles([str(path)]) if isinstance(a, Article)]
+    predictions = _predict(model, articles)
+    result = evaluate(pair_up(gold, predictions, str(path)))
+    return "\n".join(
+        [
+            "## The article that the project began with",
+            "",
+            f"Labels: `{ARTICLE.relative_to(ROOT)}`, {result.sentences} sentences. Same stance "
+            f"on {_share(result.stance.accuracy.value, result.stance.sentences)}, same certainty "
+            f"on {_share(result.certainty.accuracy.value, result.certainty.sentences)}. One "
+            "article is one resample, so there is no interval. Where the two differ:",
+            "",
+            "| sentence | label | model | probability |",
+            "| --: | --- | --- | --: |",
+            *_differences(gold, predictions),
+            "",
+        ]
+    )
+
+
+def _share(accuracy: float, total: int) -> str:
+    return f"{round(accuracy * total)} of {total} ({accuracy:.0%})"
+
+
+def _differences(gold: list[LabelledSentence], predictions: list[Prediction]) -> list[str]:
+    return [
+        f"| {g.position} | {g.stance} | {p.stance} | {p.stance_probabilities[p.stance]:.2f} |"
+        for g, p in zip(gold, predictions, strict=True)
+        if g.stance != p.stance
+    ]
+
+
+if __name__ == "__main__":
+    main()
