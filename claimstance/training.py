@@ -295,6 +295,7 @@ def _arguments(recipe: TransformerRecipe, out: Path, rows: int) -> TrainingArgum
         warmup_steps=round(steps * settings.warmup_share),
         seed=recipe.seed,
         bf16=settings.bf16,
+        use_cpu=not torch.cuda.is_available(),  # or bf16 is refused there
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=2,

@@ -24,7 +24,7 @@ from claimstance.inference import TORCH_FILE, Text, load_model
 from claimstance.labels import STANCES, TAGS
 from claimstance.model import IGNORED, ClaimstanceModel
 from claimstance.prediction import predict_split
-from claimstance.recipes import TransformerRecipe, WindowRecipe
+from claimstance.recipes import TransformerRecipe, WindowRecipe, load_recipe
 from claimstance.settings import WindowSettings, load_settings
 from claimstance.windows import cut_windows, encode_article, stack_windows
 
@@ -474,3 +474,25 @@ def test_a_tokenizer_without_one_token_on_each_side(tiny_backbone: Path, refuses
         tokenizer,
         WindowRecipe(),
     )
+
+
+def test_half_precision_and_frozen_embeddings(
+    make_recipe: MakeRecipe, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    """The options of the recipe that ships."""
+    recipe = make_recipe(epochs=1)
+    options = {"bf16": True, "freeze_embeddings": True}
+    recipe = recipe.model_copy(update={"optimiser": recipe.optimiser.model_copy(update=options)})
+    training.train_transformer(recipe, tmp_path / "model")
+
+    name = "embeddings.word_embeddings.weight"
+    before = load_file(tiny_backbone / "model.safetensors")[name]
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    assert torch.equal(weights[f"encoder.{name}"], before)
+    assert weights["stance_head.weight"].dtype == torch.float32
+
+
+def test_the_published_recipes_are_whole() -> None:
+    recipes = sorted((Path(__file__).parent.parent / "training" / "recipes").glob("*.toml"))
+    assert {load_recipe(path).name for path in recipes} >= {"minilm", "tfidf"}
+    assert all(load_recipe(path).corpus.is_dir() for path in recipes)
