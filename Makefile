@@ -35,7 +35,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Makes the shipped model and every published figure anew, from the repository alone.
+# Makes the shipped model and the figures on the corpus anew, from the repository alone.
 reproduce: $(VENV)/installed-dev
 	rm -rf models/tfidf models/minilm models/minilm-int8
 	$(BIN)/claimstance corpus check data --out data/statistics.md

@@ -20,7 +20,6 @@ from claimstance.drafts import read_draft
 from claimstance.errors import InputError
 from claimstance.evaluation import Evaluation, evaluate
 from claimstance.records import (
-    ArticleFacts,
     LabelledSentence,
     SentenceLabels,
     Split,
@@ -146,6 +145,13 @@ def add_second_pass(data: DataFolder, sheets: Iterable[Path]) -> int:
                 found="an unknown article" if article is None else "other text",
                 fix="label a sheet that 'claimstance corpus sheets' wrote",
             )
+        if (sheet.facts.article_id, 0) in second:
+            raise InputError(
+                str(path),
+                expected="an article without a second pass",
+                found=f"labels of {sheet.facts.article_id!r} in {data.second}",
+                fix="leave the sheet out: raw passes are never changed",
+            )
         second |= _by_place(_labels(s) for s in sheet.sentences)
         added += len(sheet.sentences)
     write_records(data.second, _in_order(second.values()))
@@ -254,8 +260,3 @@ def agreement(data: DataFolder) -> dict[Split, Evaluation]:
         if pairs:
             result[split] = evaluate(pairs)
     return result
-
-
-def facts_of(data: DataFolder) -> dict[str, ArticleFacts]:
-    """What is known of each article, by its id."""
-    return {f.article_id: f for f in read_records(data.corpus / ARTICLES_FILE, ArticleFacts)}

@@ -473,13 +473,6 @@ def _jsonl_rows(file: IO[bytes], where: str, columns: _Columns) -> Iterator[_Row
                 yield number, place, parse_json_object(written, place)
         except InputError as error:
             yield error
-        except (RecursionError, ValueError) as error:  # nested too deep; a number too long
-            yield InputError(
-                place,
-                expected="a JSON object",
-                found=f"JSON that cannot be read ({type(error).__name__})",
-                fix="correct or delete that line",
-            )
 
 
 def _byte_lines(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:

@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from claimstance.calibration import fit_temperatures
 from claimstance.corpus import load_split
-from claimstance.errors import InputError
+from claimstance.errors import InputError, must_be_free
 from claimstance.inference import BASELINE_FILE, Floats, Scores, Text
 from claimstance.labels import CERTAINTIES, STANCES
 from claimstance.recipes import BaselineRecipe
@@ -58,13 +58,7 @@ def _log_probabilities(pipeline: Pipeline, sentences: list[str], labels: Sequenc
 
 def train_baseline(recipe: BaselineRecipe, out: Path) -> None:
     """Train the baseline by its recipe and save it in the folder ``out``, new or empty."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(
-            str(out),
-            expected="a new or an empty folder",
-            found="files in it" if out.is_dir() else "a file of that name",
-            fix="choose another folder, or empty it",
-        )
+    must_be_free(out)
     sentences = [s for a in load_split(recipe.corpus, "train") for s in a.sentences]
     claims = [s for s in sentences if s.certainty]
     settings = ModelSettings(name=recipe.name, kind="baseline", windows=None)

@@ -24,6 +24,7 @@ from claimstance.annotation import (
 )
 from claimstance.corpus import LabelledArticle
 from claimstance.drafts import HARD_CASES
+from claimstance.errors import InputError
 from claimstance.evaluation import Evaluation
 from claimstance.labels import CERTAINTIES, STANCES
 from claimstance.records import (
@@ -75,6 +76,8 @@ MOST_SHARED_RUNS: Final = 0.05
 RUN_WORDS: Final = 6
 #: Jaccard similarity of word trigrams at which two sentences are near-duplicates.
 NEAR: Final = 0.6
+#: Shorter sentences are alike by chance.
+FEWEST_TRIGRAMS: Final = 3
 MOST_SHORTCUT_F1: Final = 0.75
 
 
@@ -113,6 +116,14 @@ def check_corpus(data: DataFolder, foreign: Sequence[Path] = ()) -> CorpusReport
         InputError: if a file cannot be read or a record is not legal.
     """
     articles = load_all(data)
+    missing = set(SPLITS) - {a.facts.split for a in articles}
+    if missing:
+        raise InputError(
+            str(data.corpus),
+            expected="articles in each split",
+            found=f"none in {', '.join(sorted(missing))}",
+            fix="add some with 'claimstance corpus add'",
+        )
     sentences = [s for a in articles for s in a.sentences]
     findings = [
         *_check_shares(articles),
@@ -238,28 +249,25 @@ def _check_near_duplicates(texts: Sequence[str]) -> Finding:
 
 
 def near_duplicates(texts: Sequence[str], own: int) -> list[tuple[int, int]]:
-    """Pairs of texts whose word trigrams are nearly the same, by MinHash (Broder 1997).
+    """Pairs of texts whose word trigrams are nearly the same, by Jaccard similarity.
 
     Args:
         texts: our sentences first, then foreign ones.
         own: how many are ours; pairs of two foreign ones are not looked for.
     """
-    from datasketch import MinHash, MinHashLSH
-
-    index = MinHashLSH(threshold=NEAR - 0.1, num_perm=64)
     trigrams = [runs(text, 3) for text in texts]
+    places: dict[tuple[str, ...], list[int]] = defaultdict(list)
     found: list[tuple[int, int]] = []
     for number, grams in enumerate(trigrams):
-        if len(grams) < 3:
+        if len(grams) < FEWEST_TRIGRAMS:
             continue
-        sketch = MinHash(num_perm=64)
-        sketch.update_batch([" ".join(gram).encode() for gram in grams])
-        for other in index.query(sketch):
-            common = len(grams & trigrams[other]) / len(grams | trigrams[other])
-            if common >= NEAR:
+        shared = Counter(other for gram in grams for other in places[gram])
+        for other, common in shared.items():
+            if common / (len(grams) + len(trigrams[other]) - common) >= NEAR:
                 found.append((other, number))
         if number < own:
-            index.insert(number, sketch)
+            for gram in grams:
+                places[gram].append(number)
     return found
 
 

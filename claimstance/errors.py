@@ -6,6 +6,8 @@ to mend it, so that the command line can print it as one line, with no traceback
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class InputError(Exception):
     """Input that cannot be used.
@@ -23,3 +25,18 @@ class InputError(Exception):
         self.found = found
         self.fix = fix
         super().__init__(f"{where}: expected {expected}, found {found}. To mend it: {fix}.")
+
+
+def must_be_free(folder: Path) -> None:
+    """Refuse to write a model where something is already: nothing is ever overwritten.
+
+    Raises:
+        InputError: if ``folder`` is a file, or is not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(
+            str(folder),
+            expected="a new or an empty folder",
+            found="files in it" if folder.is_dir() else "a file of that name",
+            fix="choose another folder, or empty it",
+        )

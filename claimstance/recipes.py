@@ -42,8 +42,8 @@ class OptimiserRecipe(Record):
     head_learning_rate: Positive
     batch_windows: Annotated[int, Field(ge=1)] = 8
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    warmup_share: Share = 0.1
-    #: Mixed precision: twice as fast where the processor has bfloat16, slower where not.
+    warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    #: Mixed precision: faster where the processor has bfloat16, slower where not.
     bf16: bool = False
     #: Keep the word embeddings as they were pretrained: words that the corpus does not
     #: hold then still mean what their neighbours mean.

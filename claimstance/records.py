@@ -195,6 +195,13 @@ def parse_json_object(line: str, where: str) -> dict[str, Any]:
             found=f"broken JSON ({error.msg} at column {error.colno})",
             fix="correct or delete that line",
         ) from None
+    except (RecursionError, ValueError) as error:  # nested too deep; a number too long
+        raise InputError(
+            where,
+            expected="a JSON object",
+            found=f"JSON that cannot be read ({type(error).__name__})",
+            fix="correct or delete that line",
+        ) from None
     if not isinstance(row, dict):
         raise InputError(
             where,
@@ -228,6 +235,10 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
         Path(temporary).replace(path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        # The name that the caller knows, which errors of writing do not carry.
+        raise OSError(error.errno, error.strerror, str(path)) from None
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

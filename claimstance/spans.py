@@ -85,8 +85,9 @@ def read_spans(
             mass = probabilities[first : last + 1, columns].sum(axis=1).mean()
             sources.append((float(mass), span))
     source = max(sources)[1] if sources else None
-    unique = dict.fromkeys(text[a:b] for a, b in cues if b > a)
-    return (text[slice(*source)] or None) if source else None, tuple(unique)
+    # The tokens of some tokenizers begin with the space before the word.
+    unique = dict.fromkeys(words for a, b in cues if (words := text[a:b].strip()))
+    return (text[slice(*source)].strip() or None) if source else None, tuple(unique)
 
 
 def _runs(tags: npt.NDArray[np.intp]) -> Iterator[tuple[str, int, int]]:

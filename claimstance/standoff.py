@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 from claimstance.errors import InputError
 from claimstance.labels import Certainty, Stance
 from claimstance.records import LabelledSentence, Place, Record, iter_json_lines, read_records
+from claimstance.sentences import split_sentences
 from claimstance.spans import find_spans
 
 Offset = Annotated[int, Field(ge=0)]
@@ -106,7 +107,7 @@ def align_rows(
     Args:
         labels: lines about rows of datasets.
         folder: holds ``<dataset>.jsonl`` for each; a row has ``id``, ``text`` and
-            ``context``, the sentences before it (possibly empty).
+            ``context``, the text before it (possibly empty).
 
     Returns:
         The labelled sentences, and the articles to classify: each a row with ``id``
@@ -130,10 +131,11 @@ def align_rows(
                 where,
                 expected="the row that was labelled",
                 found="no row with that id",
-                fix="get the whole dataset, as its publisher numbers it",
+                fix="use the rows that were labelled; see data/README.md",
             )
-        context = [" ".join(row["context"].split())] if row.get("context") else []
-        text = " ".join(str(row["text"]).split())
+        before = " ".join(str(row.get("context") or "").split())
+        context = [before[start:end] for start, end in split_sentences(before)]
+        text = " ".join(str(row.get("text", "")).split())
         gold.append(_join(label, text, Place(article_id=label.id, position=len(context)), where))
         articles.append({"id": label.id, "sentences": [*context, text]})
     return gold, articles

@@ -40,10 +40,11 @@ def print_predictions(predictions: Sequence[Prediction], console: Console | None
     console = console or Console()
     articles = view_articles(predictions, {})
     views = [view for article in articles for view in article.sentences]
+    left = SENTENCES_SHOWN
     for article in articles:
-        shown = article.sentences[: max(0, SENTENCES_SHOWN - article.sentences[0].number + 1)]
-        if shown:
+        if shown := article.sentences[:left]:
             console.print(_sentence_table(article.article_id, shown, console.width))
+        left -= len(shown)
     if len(views) > SENTENCES_SHOWN:
         console.print(f"… and more: {len(views)} sentences in all", style="dim")
     console.print(_source_table(views))

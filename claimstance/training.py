@@ -8,7 +8,6 @@ the labels of a batch, and the score by which the best epoch is chosen.
 from __future__ import annotations
 
 import json
-import math
 import os
 import random
 import shutil
@@ -91,7 +90,7 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
         model.encoder.get_input_embeddings().requires_grad_(False)
     trainer = Trainer(
         model=model,
-        args=_arguments(recipe, out, len(train)),
+        args=_arguments(recipe, out),
         train_dataset=train,
         eval_dataset=dev,
         data_collator=lambda rows: collate(rows, settings.pad_id),
@@ -279,9 +278,8 @@ def _optimiser(model: ClaimstanceModel, recipe: TransformerRecipe) -> torch.opti
     )
 
 
-def _arguments(recipe: TransformerRecipe, out: Path, rows: int) -> TrainingArguments:
+def _arguments(recipe: TransformerRecipe, out: Path) -> TrainingArguments:
     settings = recipe.optimiser
-    steps = math.ceil(rows / settings.batch_windows) * settings.epochs
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(out / "tensorboard")
     return TrainingArguments(
         output_dir=str(out / CHECKPOINTS),
@@ -292,14 +290,14 @@ def _arguments(recipe: TransformerRecipe, out: Path, rows: int) -> TrainingArgum
         # Windows of like length share a batch, so that little of it is padding.
         train_sampling_strategy="group_by_length",
         lr_scheduler_type="linear",
-        warmup_steps=round(steps * settings.warmup_share),
+        warmup_steps=settings.warmup_share,  # below 1, the Trainer takes it as a share
         seed=recipe.seed,
         bf16=settings.bf16,
         use_cpu=not torch.cuda.is_available(),  # or bf16 is refused there
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=2,
-        logging_steps=max(1, steps // 50),
+        logging_steps=0.02,
         load_best_model_at_end=True,
         metric_for_best_model="macro_f1",
         greater_is_better=True,

@@ -1,4 +1,4 @@
-"""Makes the results pages: every published figure comes from here.
+"""Makes the results pages: every figure on the project's own corpus comes from here.
 
     python evaluation/make_results.py --models models [--ship]
 
@@ -208,11 +208,11 @@ def model_card(folder: Path, result: Evaluation, gate: Gate) -> str:
             "",
             "## How it was made",
             "",
-            f"MiniLM-L6 (22M parameters), fine-tuned on {sum(len(a.sentences) for a in train)} "
+            f"MiniLM-L6, fine-tuned on {sum(len(a.sentences) for a in train)} "
             f"sentences of {len(train)} articles, exported to ONNX with weights in int8 "
             f"({gate.megabytes:.1f} MB). Windows of up to {windows.max_tokens} tokens, title "
-            f"first, {windows.context_sentences} sentences of context. On two CPU cores; "
-            "`make reproduce` makes it again. The recipe:",
+            f"first, {windows.context_sentences} sentences of context. `make "
+            "reproduce` makes it again. The recipe:",
             "",
             "```toml",
             recipe.rstrip(),

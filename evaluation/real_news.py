@@ -17,9 +17,9 @@ from pathlib import Path
 from make_results import DATA, HEAD, MODELS, RESULTS, ROOT, SECOND_PASS, fill_block, table_row
 
 from claimstance.articles import Article, Span, read_articles
-from claimstance.evaluation import Evaluation, evaluate, markdown_page, pair_up
+from claimstance.evaluation import Evaluation, Pair, evaluate, markdown_page, pair_up
 from claimstance.inference import Model, classify, load_model
-from claimstance.records import LabelledSentence, Prediction, read_records, write_text
+from claimstance.records import Prediction, read_records, write_text
 from claimstance.standoff import StandoffRow, StandoffSentence, align, align_rows
 from claimstance.statistics import RESAMPLES, SEED
 
@@ -92,10 +92,13 @@ def page(table: str, shipped: Evaluation) -> str:
             "",
             f"{shipped.sentences} sentences of real news (US political news, newswire, Wikinews), "
             "labelled by the scheme in two passes blind to each other; no model was trained or "
-            "calibrated on them. About half were drawn at random, the others because a cue word "
+            "calibrated on them, but they helped to choose the model and to see what the corpus "
+            "lacked. About half were drawn at random, the others because a cue word "
             "of a rare stance or a hedge stands in them. Both passes were made with a language "
             "model, so their agreement is an upper bound. In brackets: bootstrap 95% intervals, "
-            f"{RESAMPLES} resamples, seed {SEED}.",
+            f"{RESAMPLES} resamples by sentence (some share an article, so the intervals are a "
+            "little too narrow), "
+            f"seed {SEED}.",
             "",
             table,
             "",
@@ -110,8 +113,8 @@ def article_section(model: Model, path: Path) -> str:
     """How the model agrees with the stand-off labels of the article the project began with."""
     gold = align(read_records(ARTICLE, StandoffSentence), path)
     articles = [a for a in read_articles([str(path)]) if isinstance(a, Article)]
-    predictions = _predict(model, articles)
-    result = evaluate(pair_up(gold, predictions, str(path)))
+    pairs = pair_up(gold, _predict(model, articles), str(path))
+    result = evaluate(pairs)
     return "\n".join(
         [
             "## The article that the project began with",
@@ -123,7 +126,7 @@ def article_section(model: Model, path: Path) -> str:
             "",
             "| sentence | label | model | probability |",
             "| --: | --- | --- | --: |",
-            *_differences(gold, predictions),
+            *_differences(pairs),
             "",
         ]
     )
@@ -133,11 +136,11 @@ def _share(accuracy: float, total: int) -> str:
     return f"{round(accuracy * total)} of {total} ({accuracy:.0%})"
 
 
-def _differences(gold: list[LabelledSentence], predictions: list[Prediction]) -> list[str]:
+def _differences(pairs: list[Pair]) -> list[str]:
     return [
         f"| {g.position} | {g.stance} | {p.stance} | {p.stance_probabilities[p.stance]:.2f} |"
-        for g, p in zip(gold, predictions, strict=True)
-        if g.stance != p.stance
+        for g, p in pairs
+        if isinstance(p, Prediction) and g.stance != p.stance
     ]
 
 

@@ -112,7 +112,7 @@ def test_help_loads_nothing_heavy() -> None:
     ("arguments", "words"),
     [
         (["classify", "a.txt", "--modle", "x"], "No such option: --modle"),
-        (["classify"], "Missing argument 'INPUT...'"),
+        (["classify"], "Missing argument 'INPUT'"),
         (["clasify", "a.txt"], "No such command 'clasify'"),
         (["classify", "a.txt", "--split", "all"], "'all' is not one of 'train', 'dev', 'test'"),
         (["evaluate", "--gold", "a.jsonl"], "Missing option '--predictions'"),
@@ -687,8 +687,14 @@ def test_from_drafts_to_a_settled_corpus(
     run_here: Run, tiny_corpus: Path, articles: list[LabelledArticle], tmp_path: Path
 ) -> None:
     data = DataFolder(tiny_corpus.parent)
+    second = read_records(data.second, SentenceLabels)
+    write_records(data.second, [s for s in second if s.article_id != "d01"])
     outcome = run_here("corpus", "sheets", "sheets", "--data", "data", "--id", "d01", "--id", "e01")
     assert outcome.out == "wrote 2 sheets to sheets\n"
+    refused(
+        run_here("corpus", "sheets", "sheets", "--data", "data", "--id", "e01"),
+        "sheets/e01.txt: expected a sheet that is not yet written, found one that is.",
+    )
     sheets = sorted((tmp_path / "sheets").iterdir())
     assert [p.name for p in sheets] == ["d01.txt", "e01.txt"]
     blind = sheets[0].read_text(encoding="utf-8")

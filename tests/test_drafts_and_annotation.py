@@ -15,7 +15,6 @@ from claimstance.annotation import (
     add_second_pass,
     agreement,
     disagreements,
-    facts_of,
     load_all,
     settle,
 )
@@ -165,7 +164,7 @@ def test_the_first_drafts_make_a_corpus(articles: list[LabelledArticle], tmp_pat
     assert [a.facts.article_id for a in load_split(data.corpus, "train")] == [
         f"t0{n}" for n in range(1, 9)
     ]
-    assert set(facts_of(data)) == {a.facts.article_id for a in articles}
+    assert {a.facts.article_id for a in load_all(data)} == {a.facts.article_id for a in articles}
     first = read_records(data.first, SentenceLabels)
     places = [(s.article_id, s.position) for s in first]
     assert places == sorted(places)
@@ -271,19 +270,20 @@ def test_the_second_pass_is_kept_beside_the_first(
     assert load_split(two_passes.corpus, "train")[0].sentences[3].stance == "unproven"
 
 
-def test_a_sheet_labelled_again_replaces_its_own_labels(
-    two_passes: DataFolder, articles: list[LabelledArticle], tmp_path: Path
+def test_a_raw_pass_is_never_changed(
+    two_passes: DataFolder, articles: list[LabelledArticle], tmp_path: Path, refuses: Refuses
 ) -> None:
+    before = two_passes.second.read_bytes()
     labels = [*SECOND[:3], "unproven possible", *SECOND[4:]]
     other = ["asserted certain", *["no_claim"] * 6]
     paths = [
-        write_draft(tmp_path / "again.txt", fill_in(articles[0], labels)),
         write_draft(tmp_path / "other.txt", fill_in(articles[1], other)),
+        write_draft(tmp_path / "again.txt", fill_in(articles[0], labels)),
     ]
-    assert add_second_pass(two_passes, paths) == 14
-    second = read_records(two_passes.second, SentenceLabels)
-    assert len(second) == 14
-    assert second[3].stance == "unproven"
+    words = "again.txt: expected an article without a second pass, found labels of "
+    refuses(words, add_second_pass, two_passes, paths)
+    assert two_passes.second.read_bytes() == before
+    assert add_second_pass(two_passes, paths[:1]) == 7
 
 
 @pytest.mark.parametrize(

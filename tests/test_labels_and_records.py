@@ -175,8 +175,8 @@ def test_blank_lines_and_a_byte_order_mark_are_passed_over(tmp_path: Path) -> No
         (b"\xff\xfe", "expected text in UTF-8, found byte 0xff, which is not UTF-8"),
         (
             b'{"stance": "asserted", "certainty": "certain", "article_id": "a", "position": "x"}',
-            "line 1: expected a SentenceLabels record (stance, certainty, source, cues, "
-            "article_id, position), found position: Input should be a valid integer",
+            "line 1: expected a SentenceLabels record (article_id, position, "
+            "stance, certainty, source, cues), found position: Input should be a valid integer",
         ),
         (
             b'{"stance": "no_claim", "certainty": "certain", "article_id": "a", "position": 0}',

@@ -57,6 +57,15 @@ def main() -> None:
     except InputError as error:
         typer.echo(f"claimstance: {error}", err=True)
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        fault = InputError(
+            "this command",
+            expected=f"the package {error.name!r}",
+            found="it is not installed",
+            fix="pip install 'claimstance[train]' ('claimstance[dev]' for 'corpus check')",
+        )
+        typer.echo(f"claimstance: {fault}", err=True)
+        sys.exit(2)
     except OSError as error:
         if error.filename is None:
             raise

@@ -64,6 +64,7 @@ def classify(
 
     outputs = output or []
     check_outputs(outputs)
+    _must_differ(inputs, outputs)
     loaded = load_model(model or SHIPPED)
     failures: list[InputError] = []
     titles: dict[str, str | None] = {}
@@ -86,6 +87,19 @@ def classify(
             err=True,
         )
         raise typer.Exit(1)
+
+
+def _must_differ(inputs: list[str], outputs: list[Path]) -> None:
+    """Never write over what is to be read."""
+    read = {Path(given).resolve() for given in inputs if given != "-"}
+    for path in outputs:
+        if path.resolve() in read:
+            raise InputError(
+                str(path),
+                expected="an output that is no input",
+                found="the same file",
+                fix="name another file to write",
+            )
 
 
 def _usable(

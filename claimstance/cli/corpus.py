@@ -101,7 +101,16 @@ def sheets(
                 fix="look it up in articles.jsonl",
             )
     chosen = [articles[article_id] for article_id in ids or articles]
-    for name, text in write_sheet(chosen):
+    sheets = list(write_sheet(chosen))
+    for name, _ in sheets:
+        if (out / name).exists():
+            raise InputError(
+                str(out / name),
+                expected="a sheet that is not yet written",
+                found="one that is",
+                fix="move it away, or name another folder",
+            )
+    for name, text in sheets:
         write_text(out / name, text)
     typer.echo(f"wrote {len(chosen)} sheets to {out}")
 
@@ -152,6 +161,13 @@ def align(
     if isinstance(lines[0], standoff.StandoffRow):
         sentences, rows = standoff.align_rows(lines, text)
     else:
+        if articles:
+            raise InputError(
+                "--articles",
+                expected="labels of datasets",
+                found="labels of one article",
+                fix="leave the option out, and classify the article itself",
+            )
         sentences = standoff.align(lines, text)
     write_records(output, sentences)
     typer.echo(f"wrote {output}: {len(sentences)} labelled sentences")

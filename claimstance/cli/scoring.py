@@ -34,7 +34,7 @@ def evaluate(
     command += f" --out {out}" if out else ""
     page = ev.markdown_page(result, gold=str(gold), predictions=str(predictions), command=command)
     if out:
+        ev.draw_confusion(result, out / "confusion.png")
         write_text(out / "scores.json", json.dumps(result.as_dict(), indent=2) + "\n")
         write_text(out / "README.md", page)
-        ev.draw_confusion(result, out / "confusion.png")
     typer.echo(page)
