@@ -122,7 +122,9 @@ def article_section(model: Model, path: Path) -> str:
             f"Labels: `{ARTICLE.relative_to(ROOT)}`, {result.sentences} sentences. Same stance "
             f"on {_share(result.stance.accuracy.value, result.stance.sentences)}, same certainty "
             f"on {_share(result.certainty.accuracy.value, result.certainty.sentences)}. One "
-            "article is one resample, so there is no interval. Where the two differ:",
+            "article is one resample, so there is no interval. What an earlier model got wrong on "
+            "it helped to decide which articles were written last: this is a check, no test. "
+            "Where the two differ:",
             "",
             "| sentence | label | model | probability |",
             "| --: | --- | --- | --: |",

@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run \
-  --user-data-dir="$(mktemp -d)" --window-size=1280,1000 \
+  --user-data-dir="$(mktemp -d)" --window-size=1280,1750 \
   --screenshot="$PWD/evaluation/results/report.png" "file://$PWD/out/demo/report.html"

@@ -49,6 +49,7 @@ def test_readme_figures_are_those_of_the_results_page() -> None:
 
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = set(re.findall(r"\bmake ([a-z-]+)", "\n".join(p.read_text("utf-8") for p in PAGES)))
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    named = set(re.findall(r"(?:`|\$ )make ([a-z-]+)", text))
     assert {"demo", "test", "lint", "reproduce"} <= named
     assert all(re.search(rf"^{target}:", makefile, flags=re.MULTILINE) for target in named)
