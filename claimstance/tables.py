@@ -23,7 +23,7 @@ from claimstance.report import (
 
 #: Sentences that are printed; the files hold them all.
 SENTENCES_SHOWN: Final = 60
-SOURCES_SHOWN: Final = 12
+SOURCES_SHOWN: Final = 20
 
 _STYLES: Final = {
     "asserted": "default",

@@ -37,7 +37,7 @@ from claimstance.backbones import find_backbone
 from claimstance.calibration import fit_temperatures
 from claimstance.corpus import LabelledArticle, load_split
 from claimstance.encoder import load_tokenizer
-from claimstance.errors import InputError
+from claimstance.errors import InputError, must_be_free
 from claimstance.inference import TOKENIZER_FILE, load_model
 from claimstance.labels import CERTAINTIES, STANCES
 from claimstance.model import IGNORED, ClaimstanceModel
@@ -115,20 +115,15 @@ def _check_folder(out: Path, resume: bool) -> None:
             found="none",
             fix="start anew without --resume",
         )
-    if not resume and out.exists() and not out.is_dir():
+    if not resume and has_checkpoint:
         raise InputError(
             str(out),
             expected="a new or an empty folder",
-            found="a file of that name",
-            fix="choose another folder",
+            found="a folder with checkpoints in it",
+            fix="go on with --resume",
         )
-    if not resume and out.is_dir() and any(out.iterdir()):
-        raise InputError(
-            str(out),
-            expected="a new or an empty folder",
-            found="a folder with checkpoints in it" if has_checkpoint else "files in it",
-            fix="go on with --resume" if has_checkpoint else "choose another folder, or empty it",
-        )
+    if not resume:
+        must_be_free(out)
 
 
 def _whole_checkpoints(out: Path) -> list[Path]:
