@@ -67,6 +67,26 @@ class DataFolder:
         """Labels for texts that may not be copied."""
         return self.root / "standoff"
 
+    @property
+    def real_news(self) -> Path:
+        """Labels of the real-news development set."""
+        return self.standoff / "real-news-dev.jsonl"
+
+    @property
+    def real_first(self) -> Path:
+        """The first pass over it."""
+        return self.root / "annotations" / "real-news-dev-first.jsonl"
+
+    @property
+    def real_second(self) -> Path:
+        """The second pass over it."""
+        return self.root / "annotations" / "real-news-dev-second.jsonl"
+
+    @property
+    def real_settled(self) -> Path:
+        """The decisions on disagreements over it."""
+        return self.root / "annotations" / "real-news-dev-settled.jsonl"
+
 
 Place = tuple[str, int]
 Labels = dict[Place, SentenceLabels]

@@ -623,10 +623,11 @@ def _given_sentences(value: object, where: str) -> tuple[Span, ...]:
     if not isinstance(value, list) or not value:
         found = "an empty list" if value == [] else f"a value of type {type(value).__name__}"
         raise InputError(where, expected=expected, found=found, fix="write a list of strings")
-    spans: list[Span] = []
-    start = 0
-    for number, sentence in enumerate(value, start=1):
-        text = _string(sentence, f"{where}, sentence {number}", expected)
+    texts = [
+        _string(sentence, f"{where}, sentence {number}", expected)
+        for number, sentence in enumerate(value, start=1)
+    ]
+    for number, text in enumerate(texts, start=1):
         if not text.strip():
             raise InputError(
                 f"{where}, sentence {number}",
@@ -634,6 +635,13 @@ def _given_sentences(value: object, where: str) -> tuple[Span, ...]:
                 found="a blank one",
                 fix="take it out of the list",
             )
+    return spans_of(texts)
+
+
+def spans_of(sentences: Sequence[str]) -> tuple[Span, ...]:
+    """The spans of sentences that are joined by one space."""
+    spans: list[Span] = []
+    for text in sentences:
+        start = spans[-1].end + 1 if spans else 0
         spans.append(Span(start, start + len(text), text))
-        start += len(text) + 1
     return tuple(spans)

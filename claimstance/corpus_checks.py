@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,11 +22,13 @@ from claimstance.annotation import (
     load_all,
     read_decisions,
 )
+from claimstance.camps import RoleCounts, count_roles, difference, read_conflicts
 from claimstance.corpus import LabelledArticle
 from claimstance.drafts import HARD_CASES
 from claimstance.errors import InputError
 from claimstance.evaluation import Evaluation
 from claimstance.labels import CERTAINTIES, STANCES
+from claimstance.real_news import RealNews, read_real_news
 from claimstance.records import (
     LabelledSentence,
     SentenceLabels,
@@ -67,11 +69,18 @@ TOPICS: Final = (
     "migration",
 )
 
+LEAST_ARTICLES: Final = 350
+LEAST_SENTENCES: Final[dict[Split, int]] = {"train": 4000, "dev": 700, "test": 900}
 LEAST_GENRE_SHARE: Final = 0.08
 LEAST_TOPIC_SHARE: Final = 0.05
 LEAST_CLASS_SHARE: Final = 0.08
 LEAST_HARD_SHARE: Final = 0.25
-LEAST_SECOND_SHARE: Final = {"train": 0.2, "dev": 1.0, "test": 1.0}
+LEAST_SECOND_SHARE: Final[dict[Split, float]] = {"train": 0.2, "dev": 1.0, "test": 1.0}
+#: How far the counts of two camps in one role may differ, as a share of the larger.
+MOST_CAMP_DIFFERENCE: Final = 1 / 3
+CHECKED_ROLES: Final = ("claimant", "denier", "unproven accuser")
+LEAST_REAL_STANCE: Final = 40
+LEAST_REAL_HEDGE: Final = 50
 MOST_SHARED_RUNS: Final = 0.05
 RUN_WORDS: Final = 6
 #: Jaccard similarity of word trigrams at which two sentences are near-duplicates.
@@ -97,6 +106,8 @@ class CorpusReport:
     findings: list[Finding]
     articles: list[LabelledArticle]
     agreement: dict[Split, Evaluation]
+    roles: dict[str, RoleCounts]
+    real_news: RealNews | None
 
     @property
     def passed(self) -> bool:
@@ -125,10 +136,15 @@ def check_corpus(data: DataFolder, foreign: Sequence[Path] = ()) -> CorpusReport
             fix="add some with 'claimstance corpus add'",
         )
     sentences = [s for a in articles for s in a.sentences]
+    roles = {c.conflict: count_roles(c, articles) for c in read_conflicts(data.corpus, articles)}
+    real_news = read_real_news(data)
     findings = [
+        *_check_sizes(articles),
         *_check_shares(articles),
         *_check_classes([s for a in articles if a.facts.split == "train" for s in a.sentences]),
         _check_hard_cases(articles),
+        _check_hard_kinds(articles),
+        _check_camps(roles),
         *_check_annotations(data, articles),
         _check_duplicates(sentences),
         _check_near_duplicates([s.text for s in sentences]),
@@ -136,8 +152,9 @@ def check_corpus(data: DataFolder, foreign: Sequence[Path] = ()) -> CorpusReport
         _check_standoff(data, sentences),
         *([_check_foreign(sentences, foreign)] if foreign else []),
         *_gauges(articles),
+        *(_check_real_news(real_news) if real_news else []),
     ]
-    return CorpusReport(findings, articles, agreement(data))
+    return CorpusReport(findings, articles, agreement(data), roles, real_news)
 
 
 def words(text: str) -> list[str]:
@@ -149,6 +166,17 @@ def runs(text: str, length: int) -> set[tuple[str, ...]]:
     """All runs of ``length`` consecutive words."""
     found = words(text)
     return {tuple(found[i : i + length]) for i in range(len(found) - length + 1)}
+
+
+def _check_sizes(articles: Sequence[LabelledArticle]) -> Iterator[Finding]:
+    yield Finding(
+        f"at least {LEAST_ARTICLES} articles",
+        str(len(articles)),
+        len(articles) >= LEAST_ARTICLES,
+    )
+    for split, least in LEAST_SENTENCES.items():
+        found = sum(len(a.sentences) for a in articles if a.facts.split == split)
+        yield Finding(f"at least {least} sentences in {split}", str(found), found >= least)
 
 
 def _check_shares(articles: Sequence[LabelledArticle]) -> Iterator[Finding]:
@@ -192,6 +220,41 @@ def _check_hard_cases(articles: Sequence[LabelledArticle]) -> Finding:
         f"at least {LEAST_HARD_SHARE:.0%} of the sentences are marked hard cases",
         f"{share:.1%}" + (f"; unknown kinds: {unknown}" if unknown else ""),
         share >= LEAST_HARD_SHARE and not unknown,
+    )
+
+
+def _check_hard_kinds(articles: Sequence[LabelledArticle]) -> Finding:
+    kinds = {split: set[str]() for split in SPLITS}
+    for article in articles:
+        kinds[article.facts.split] |= set(article.facts.hard_cases.values())
+    absent = [f"{kind} in {s}" for s in SPLITS for kind in HARD_CASES if kind not in kinds[s]]
+    return Finding(
+        "each kind of hard case in train, dev and test",
+        f"missing: {', '.join(absent)}" if absent else f"all {len(HARD_CASES)}",
+        not absent,
+    )
+
+
+def _check_camps(roles: Mapping[str, RoleCounts]) -> Finding:
+    """How often a camp is refuted is counted too, but is too seldom to be checked."""
+    uneven = sorted(
+        (
+            (difference(counts[role]), conflict, role)
+            for conflict, counts in roles.items()
+            for role in CHECKED_ROLES
+        ),
+        reverse=True,
+    )
+    check = "in each conflict, both camps claim, deny and accuse without proof about equally often"
+    if not uneven:
+        return Finding(check, "no conflict is described", False)
+    share, conflict, role = uneven[0]
+    found = " to ".join(f"{camp} {n}" for camp, n in roles[conflict][role].items())
+    return Finding(
+        check,
+        f"{len(roles)} conflicts; most uneven: {role}, {found}: {share:.0%} apart",
+        share < MOST_CAMP_DIFFERENCE
+        and all(any(counts[role].values()) for counts in roles.values() for role in CHECKED_ROLES),
     )
 
 
@@ -306,6 +369,30 @@ def _check_foreign(sentences: Sequence[LabelledSentence], foreign: Sequence[Path
     )
 
 
+def _check_real_news(real_news: RealNews) -> Iterator[Finding]:
+    wanted: tuple[tuple[str, Sequence[str], int], ...] = (
+        ("stance", STANCES, LEAST_REAL_STANCE),
+        ("hedged certainty", CERTAINTIES[1:], LEAST_REAL_HEDGE),
+    )
+    for name, labels, least in wanted:
+        rarest = min(labels, key=lambda label: real_news.counts[label])
+        yield Finding(
+            f"real news: at least {least} sentences of each {name}",
+            f"rarest: {rarest}, {real_news.counts[rarest]}",
+            real_news.counts[rarest] >= least,
+        )
+    yield Finding(
+        "real news: every disagreement decided, with its reason",
+        f"{len(real_news.undecided)} open",
+        not real_news.undecided,
+    )
+    yield Finding(
+        "real news: the labels follow from passes and decisions",
+        f"{len(real_news.strays)} labels differ",
+        not real_news.strays,
+    )
+
+
 View = Callable[[LabelledArticle, int], str]
 
 
@@ -364,122 +451,3 @@ def shortcut_f1(articles: Sequence[LabelledArticle], view: View) -> float:
         return 0.0
     pipeline = fit_linear(recipe, *train)
     return float(f1_score(gold, pipeline.predict(texts), average="macro"))
-
-
-def statistics_page(report: CorpusReport) -> str:
-    """The figures of the corpus as a Markdown page, for the dataset card."""
-    return "\n".join(
-        [
-            "# The corpus in figures",
-            "",
-            "Made by `claimstance corpus check data --out data/statistics.md`.",
-            "",
-            "## Size",
-            "",
-            *_size_table(report.articles),
-            "## Labels",
-            "",
-            *_label_table(report.articles),
-            *_share_table("genre", GENRES, report.articles),
-            *_share_table("topic", TOPICS, report.articles),
-            *_hard_case_table(report.articles),
-            "## Agreement of the two annotation passes",
-            "",
-            "Cohen's κ with bootstrap 95% intervals by article, second pass against first.",
-            "",
-            *_agreement_table(report.agreement),
-            "## Checks",
-            "",
-            "| check | found | |",
-            "| --- | --- | --- |",
-            *(
-                f"| {f.check} | {f.found} | {'ok' if f.passed else 'FAILS'} |"
-                for f in report.findings
-            ),
-            "",
-        ]
-    )
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    lines = ["| " + " | ".join(head) + " |"]
-    lines.append("| --- |" + " --: |" * (len(head) - 1))
-    lines += ["| " + " | ".join(map(str, row)) + " |" for row in rows]
-    return [*lines, ""]
-
-
-def _by_split(articles: Sequence[LabelledArticle]) -> dict[str, list[LabelledArticle]]:
-    return {split: [a for a in articles if a.facts.split == split] for split in SPLITS}
-
-
-def _size_table(articles: Sequence[LabelledArticle]) -> list[str]:
-    rows = []
-    for split, chosen in [*_by_split(articles).items(), ("all", list(articles))]:
-        lengths = [len(words(s.text)) for a in chosen for s in a.sentences]
-        mean = sum(lengths) / len(lengths)
-        long = sum(n >= 25 for n in lengths) / len(lengths)
-        rows.append((split, len(chosen), len(lengths), f"{mean:.1f}", f"{long:.0%}"))
-    head = ("split", "articles", "sentences", "words per sentence", "25 words or more")
-    return _table(head, rows)
-
-
-def _label_table(articles: Sequence[LabelledArticle]) -> list[str]:
-    lines: list[str] = []
-    scales: tuple[tuple[str, Sequence[str]], ...] = (
-        ("stance", STANCES),
-        ("certainty", CERTAINTIES),
-    )
-    for name, labels in scales:
-        rows = []
-        for label in labels:
-            cells: list[object] = [label]
-            for chosen in _by_split(articles).values():
-                sentences = [s for a in chosen for s in a.sentences]
-                count = sum(getattr(s, name) == label for s in sentences)
-                cells.append(f"{count} ({count / len(sentences):.0%})")
-            rows.append(cells)
-        lines += _table((name, *SPLITS), rows)
-    return lines
-
-
-def _share_table(
-    name: str, values: Sequence[str], articles: Sequence[LabelledArticle]
-) -> list[str]:
-    rows = []
-    for value in values:
-        chosen = [a for a in articles if getattr(a.facts, name) == value]
-        stances = Counter(s.stance for a in chosen for s in a.sentences)
-        total = sum(stances.values()) or 1
-        share = f"{len(chosen) / len(articles):.1%}"
-        rows.append((value, len(chosen), share, *(f"{stances[s] / total:.0%}" for s in STANCES)))
-    return [
-        f"## By {name}",
-        "",
-        *_table((name, "articles", "share", *STANCES), rows),
-    ]
-
-
-def _hard_case_table(articles: Sequence[LabelledArticle]) -> list[str]:
-    rows = []
-    for kind in HARD_CASES:
-        counts = [
-            sum(k == kind for a in chosen for k in a.facts.hard_cases.values())
-            for chosen in _by_split(articles).values()
-        ]
-        rows.append((kind, *counts))
-    return ["## Hard cases", "", *_table(("kind", *SPLITS), rows)]
-
-
-def _agreement_table(results: dict[Split, Evaluation]) -> list[str]:
-    rows: list[tuple[object, ...]] = []
-    for split, result in results.items():
-        for name, score in (("stance", result.stance), ("certainty", result.certainty)):
-            both = f"{score.accuracy.value:.1%}"
-            rows.append((split, name, score.sentences, both, score.kappa))
-            rows += [
-                (split, f"{name}: {label}", c.support, "", c.kappa)
-                for label, c in score.classes.items()
-            ]
-        for name, span in (("source", result.source), ("cues", result.cues)):
-            rows.append((split, f"{name}: overlap F1", span.gold, "", span.overlap_f1))
-    return _table(("split", "labels", "sentences", "same label", "κ (spans: F1)"), rows)

@@ -6,7 +6,7 @@ alike, and so is one annotation pass against the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from claimstance.errors import InputError
 from claimstance.labels import CERTAINTIES, STANCES
 from claimstance.records import LabelledSentence, Prediction, SentenceLabels
 from claimstance.spans import Offsets, find_spans
+from claimstance.standoff import StandoffLabels
 from claimstance.statistics import Estimate, Ints
 
 #: What can be scored: predictions, an annotation pass, or another labelled corpus.
@@ -26,6 +27,9 @@ Labelled = LabelledSentence | SentenceLabels | Prediction
 
 #: A gold sentence and what is scored against it.
 Pair = tuple[LabelledSentence, Labelled]
+
+#: The same, where stance and certainty are all that is scored: no text is needed.
+LabelPair = tuple[Labelled | StandoffLabels, Labelled | StandoffLabels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,29 +126,48 @@ def pair_up(gold: Sequence[LabelledSentence], other: Sequence[Labelled], name: s
     return pairs
 
 
-def evaluate(pairs: Sequence[Pair]) -> Evaluation:
-    """Score pairs of gold and predicted labels; intervals are resampled by article."""
+def evaluate(
+    pairs: Sequence[Pair],
+    *,
+    document: Callable[[LabelledSentence], str] = lambda sentence: sentence.article_id,
+) -> Evaluation:
+    """Score pairs of gold and predicted labels; intervals are resampled by article.
+
+    Args:
+        pairs: gold sentences and what is scored against them.
+        document: which article a gold sentence is from, where its id does not say so.
+    """
     by_article: dict[str, list[Pair]] = {}
     for pair in pairs:
-        by_article.setdefault(pair[0].article_id, []).append(pair)
+        by_article.setdefault(document(pair[0]), []).append(pair)
     articles = list(by_article.values())
     return Evaluation(
         articles=len(articles),
         sentences=len(pairs),
-        stance=_score_labels(np.stack([_stance_counts(a) for a in articles]), STANCES),
-        certainty=_score_labels(np.stack([_certainty_counts(a) for a in articles]), CERTAINTIES),
+        stance=score_stance(articles),
+        certainty=score_certainty(articles),
         source=_score_spans(articles, "source"),
         cues=_score_spans(articles, "cue"),
     )
 
 
-def _stance_counts(article: Sequence[Pair]) -> Ints:
+def score_stance(articles: Sequence[Sequence[LabelPair]]) -> LabelScore:
+    """Score stances; the pairs of one article stand together."""
+    return _score_labels(np.stack([_stance_counts(a) for a in articles]), STANCES)
+
+
+def score_certainty(articles: Sequence[Sequence[LabelPair]]) -> LabelScore:
+    """Score certainties where gold has a claim; the pairs of one article stand together."""
+    return _score_labels(np.stack([_certainty_counts(a) for a in articles]), CERTAINTIES)
+
+
+def _stance_counts(article: Sequence[LabelPair]) -> Ints:
     gold = [STANCES.index(g.stance) for g, _ in article]
     predicted = [STANCES.index(p.stance) for _, p in article]
     return st.confusion(gold, predicted, len(STANCES))
 
 
-def _certainty_counts(article: Sequence[Pair]) -> Ints:
+def _certainty_counts(article: Sequence[LabelPair]) -> Ints:
     """One label more than there are certainties: none."""
     scale: list[str | None] = [*CERTAINTIES, None]
     claims = [(g, p) for g, p in article if g.certainty is not None]

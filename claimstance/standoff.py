@@ -8,7 +8,7 @@ become ordinary records.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -133,12 +133,21 @@ def align_rows(
                 found="no row with that id",
                 fix="use the rows that were labelled; see data/README.md",
             )
-        before = " ".join(str(row.get("context") or "").split())
-        context = [before[start:end] for start, end in split_sentences(before)]
-        text = " ".join(str(row.get("text", "")).split())
-        gold.append(_join(label, text, Place(article_id=label.id, position=len(context)), where))
-        articles.append({"id": label.id, "sentences": [*context, text]})
+        sentences = sentences_of_row(row)
+        place = Place(article_id=label.id, position=len(sentences) - 1)
+        gold.append(_join(label, sentences[-1], place, where))
+        articles.append({"id": label.id, "sentences": sentences})
     return gold, articles
+
+
+def sentences_of_row(row: Mapping[str, Any]) -> list[str]:
+    """The sentences of a dataset's ``context``, and last its ``text``; the spaces made single.
+
+    Where the context is a rumour that a headline tells of, "CLAIM:" before it is no part of it.
+    """
+    before = " ".join(str(row.get("context") or "").removeprefix("CLAIM:").split())
+    context = [before[start:end] for start, end in split_sentences(before)]
+    return [*context, " ".join(str(row.get("text", "")).split())]
 
 
 def _join(label: StandoffLabels, sentence: str, place: Place, where: str) -> LabelledSentence:

@@ -12,19 +12,22 @@ or calibrated on these sentences; they are for choosing between models.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
+import cue_rules
 from make_results import DATA, HEAD, MODELS, RESULTS, ROOT, SECOND_PASS, fill_block, table_row
 
-from claimstance.articles import Article, Span, read_articles
+from claimstance.articles import Article, read_articles
 from claimstance.evaluation import Evaluation, Pair, evaluate, markdown_page, pair_up
-from claimstance.inference import Model, classify, load_model
+from claimstance.inference import Model, load_model
+from claimstance.prediction import predict
+from claimstance.real_news import score_real_news, score_second_pass
 from claimstance.records import Prediction, read_records, write_text
-from claimstance.standoff import StandoffRow, StandoffSentence, align, align_rows
+from claimstance.standoff import StandoffSentence, align
 from claimstance.statistics import RESAMPLES, SEED
 
-REAL = DATA.standoff / "real-news-dev.jsonl"
-PASSES = [DATA.first.with_name(f"real-news-dev-{n}.jsonl") for n in ("first", "second")]
+RULES = "cue-word rules, no training"
 ARTICLE = DATA.standoff / "belgorod.jsonl"
 SHIPS = "minilm-int8"
 
@@ -38,11 +41,20 @@ def main() -> None:
     arguments = parser.parse_args()
 
     models = {name: load_model(arguments.models / name) for name in MODELS}
-    scores = {name: score_rows(model, arguments.datasets) for name, model in models.items()}
-    head = HEAD.replace("test split", "real-news development set")
-    rows = [table_row(label, scores[name]) for name, label in MODELS.items()]
-    rows.append(table_row(SECOND_PASS, passes(arguments.datasets)))
-    table = "\n".join([head, *rows])
+    scores = {
+        name: score_real_news(partial(predict, model), DATA, arguments.datasets)
+        for name, model in models.items()
+    }
+    rules = score_real_news(cue_rules.predict, DATA, arguments.datasets)
+    ceiling = score_second_pass(DATA, arguments.datasets)
+    table = "\n".join(
+        [
+            HEAD.replace("test split", "real-news development set"),
+            table_row(RULES, rules),
+            *(table_row(label, scores[name]) for name, label in MODELS.items()),
+            table_row(SECOND_PASS, ceiling),
+        ]
+    )
     sections = [page(table, scores[SHIPS])]
     if arguments.article:
         sections.append(article_section(models[SHIPS], arguments.article))
@@ -51,35 +63,13 @@ def main() -> None:
     print("\n".join(sections))
 
 
-def score_rows(model: Model, folder: Path) -> Evaluation:
-    """Score a model on the rows of the datasets, each read with the sentences before it."""
-    gold, rows = align_rows(read_records(REAL, StandoffRow), folder)
-    articles = [_article(row["id"], row["sentences"]) for row in rows]
-    return evaluate(pair_up(gold, _predict(model, articles), "the predictions"))
-
-
-def _article(article_id: str, sentences: list[str]) -> Article:
-    spans: list[Span] = []
-    for text in sentences:
-        start = spans[-1].end + 1 if spans else 0
-        spans.append(Span(start, start + len(text), text))
-    return Article(article_id, None, tuple(spans))
-
-
-def _predict(model: Model, articles: list[Article]) -> list[Prediction]:
-    return [prediction for article in classify(model, articles) for prediction in article]
-
-
-def passes(folder: Path) -> Evaluation:
-    """The second annotation pass against the first."""
-    first, second = (align_rows(read_records(p, StandoffRow), folder)[0] for p in PASSES)
-    return evaluate(pair_up(first, second, "the second pass"))
-
-
 def page(table: str, shipped: Evaluation) -> str:
     """The page, without the article."""
     details = markdown_page(
-        shipped, gold=str(REAL.relative_to(ROOT)), predictions="the model that ships", command=""
+        shipped,
+        gold=str(DATA.real_news.relative_to(ROOT)),
+        predictions="the model that ships",
+        command="",
     )
     classes = details[details.index("## Stance") :]
     return "\n".join(
@@ -96,9 +86,7 @@ def page(table: str, shipped: Evaluation) -> str:
             "lacked. About half were drawn at random, the others because a cue word "
             "of a rare stance or a hedge stands in them. Both passes were made with a language "
             "model, so their agreement is an upper bound. In brackets: bootstrap 95% intervals, "
-            f"{RESAMPLES} resamples by sentence (some share an article, so the intervals are a "
-            "little too narrow), "
-            f"seed {SEED}.",
+            f"{RESAMPLES} resamples by article, seed {SEED}.",
             "",
             table,
             "",
@@ -113,7 +101,7 @@ def article_section(model: Model, path: Path) -> str:
     """How the model agrees with the stand-off labels of the article the project began with."""
     gold = align(read_records(ARTICLE, StandoffSentence), path)
     articles = [a for a in read_articles([str(path)]) if isinstance(a, Article)]
-    pairs = pair_up(gold, _predict(model, articles), str(path))
+    pairs = pair_up(gold, predict(model, articles), str(path))
     result = evaluate(pairs)
     return "\n".join(
         [

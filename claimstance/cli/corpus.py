@@ -39,7 +39,8 @@ def check(
       claimstance corpus check data --out data/statistics.md
     """
     from claimstance.annotation import DataFolder
-    from claimstance.corpus_checks import check_corpus, statistics_page
+    from claimstance.corpus_checks import check_corpus
+    from claimstance.corpus_figures import statistics_page
     from claimstance.records import write_text
 
     report = check_corpus(DataFolder(data), foreign or [])

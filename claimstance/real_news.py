@@ -1,0 +1,134 @@
+"""The real-news development set: stand-off labels, the two passes behind them, what they show.
+
+Its text may not be copied: what the set holds follows from labels alone, and a model is
+scored on it with the user's own copies of the datasets.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from claimstance.annotation import DataFolder
+from claimstance.articles import Article, spans_of
+from claimstance.errors import InputError
+from claimstance.evaluation import (
+    Evaluation,
+    LabelScore,
+    evaluate,
+    pair_up,
+    score_certainty,
+    score_stance,
+)
+from claimstance.records import Prediction, read_records
+from claimstance.standoff import StandoffRow, align_rows
+
+Place = tuple[str, str]
+
+
+class SettledRow(StandoffRow):
+    """The labels decided on where the two passes over a real sentence differed, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RealNews:
+    """What the set holds, and how far the second pass over it agrees with the first."""
+
+    rows: list[StandoffRow]
+    #: How many sentences have each stance and each certainty.
+    counts: Counter[str | None]
+    stance: LabelScore
+    certainty: LabelScore
+    #: Sentences on whose stance or certainty the passes differ and that nobody has decided.
+    undecided: list[Place]
+    #: Sentences whose labels are neither the first pass's nor a decision.
+    strays: list[Place]
+
+
+def read_real_news(data: DataFolder) -> RealNews | None:
+    """Read the set; None if the data folder has none.
+
+    Raises:
+        InputError: if a file is missing or not legal, or the passes label other sentences.
+    """
+    if not data.real_news.exists():
+        return None
+    final, first, second = (
+        _by_place(read_records(path, StandoffRow))
+        for path in (data.real_news, data.real_first, data.real_second)
+    )
+    for path, labels in ((data.real_first, first), (data.real_second, second)):
+        for dataset, row_id in final.keys() ^ labels.keys():
+            raise InputError(
+                str(path),
+                expected=f"the same sentences as in {data.real_news}",
+                found=f"row {row_id!r} of {dataset!r} in one of them only",
+                fix="label every sentence in both passes",
+            )
+    settled = _by_place(read_records(data.real_settled, SettledRow))
+    pairs: dict[str, list[tuple[StandoffRow, StandoffRow]]] = defaultdict(list)
+    for place, row in first.items():
+        pairs[document_of(row.id)].append((row, second[place]))
+    return RealNews(
+        rows=list(final.values()),
+        counts=Counter(
+            label for row in final.values() for label in (row.stance, row.certainty) if label
+        ),
+        stance=score_stance(list(pairs.values())),
+        certainty=score_certainty(list(pairs.values())),
+        undecided=[
+            place
+            for place, row in first.items()
+            if (row.stance, row.certainty) != (second[place].stance, second[place].certainty)
+            and place not in settled
+        ],
+        strays=[
+            place
+            for place, row in final.items()
+            if row.model_dump() != settled.get(place, first[place]).model_dump(exclude={"reason"})
+        ],
+    )
+
+
+def document_of(row_id: str) -> str:
+    """The article that a row is from: its id without the number of the sentence."""
+    return row_id.rpartition("-")[0]
+
+
+def _by_place(rows: Iterable[StandoffRow]) -> dict[Place, StandoffRow]:
+    return {(row.dataset, row.id): row for row in rows}
+
+
+#: From articles to predictions of all their sentences.
+Predict = Callable[[Iterable[Article]], Iterable[Prediction]]
+
+
+def score_real_news(predict: Predict, data: DataFolder, datasets: Path) -> Evaluation:
+    """Score predictions on the set, each sentence read with those before it.
+
+    Args:
+        predict: the model, or its rival.
+        data: the data folder with the labels.
+        datasets: folder with copies of the datasets; see `claimstance.standoff.align_rows`.
+
+    Raises:
+        InputError: if a dataset or a row is not at hand, or its text is not the one labelled.
+    """
+    gold, rows = align_rows(read_records(data.real_news, StandoffRow), datasets)
+    articles = (Article(row["id"], None, spans_of(row["sentences"])) for row in rows)
+    pairs = pair_up(gold, list(predict(articles)), "the predictions")
+    return evaluate(pairs, document=lambda s: document_of(s.article_id))
+
+
+def score_second_pass(data: DataFolder, datasets: Path) -> Evaluation:
+    """Score the second annotation pass against the first: the ceiling of a model."""
+    first, second = (
+        align_rows(read_records(path, StandoffRow), datasets)[0]
+        for path in (data.real_first, data.real_second)
+    )
+    pairs = pair_up(first, second, "the second pass")
+    return evaluate(pairs, document=lambda s: document_of(s.article_id))

@@ -1,0 +1,296 @@
+"""Does more of the same corpus still help? Trains on shares of train and scores each model.
+
+    python training/learning_curve.py --datasets FOLDER [--jobs 2] [--work out/learning-curve]
+
+For each seed the articles of train are put in a random order; a share is the first of
+them, so that a larger share holds the smaller ones. Scored on dev, on the real-news
+development set, and on the external sets that ``FOLDER`` holds (at most ``--most``
+sentences each, the same for every model). Every finished run is a line of
+``training/learning_curve.jsonl``; a second call does what is missing. At the end writes
+the table ``learning_curve.md`` and the picture ``learning_curve.png`` beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from claimstance.annotation import DataFolder
+from claimstance.corpus import ARTICLES_FILE, LabelledArticle, load_split
+from claimstance.errors import InputError
+from claimstance.recipes import TransformerRecipe, load_recipe
+from claimstance.records import iter_json_lines, write_records, write_text
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = DataFolder(ROOT / "data")
+HERE = ROOT / "training"
+RUNS = HERE / "learning_curve.jsonl"
+
+SHARES = (0.12, 0.25, 0.5, 1.0)
+SEEDS = (13, 14, 15)
+
+#: Columns of the table and lines of the picture.
+STANCE_DEV, CERTAINTY_DEV = "dev: stance", "dev: certainty"
+STANCE_REAL, CERTAINTY_REAL = "real news: stance", "real news: certainty"
+
+
+def main() -> None:
+    """Do the runs that are missing, then write the table and the picture."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recipe", type=Path, default=HERE / "recipes" / "minilm.toml")
+    parser.add_argument("--datasets", type=Path, required=True, help="folder of the datasets")
+    parser.add_argument("--work", type=Path, default=ROOT / "out" / "learning-curve")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
+    parser.add_argument("--most", type=int, default=600, help="sentences of an external set")
+    arguments = parser.parse_args()
+
+    recipe = load_recipe(arguments.recipe)
+    if not isinstance(recipe, TransformerRecipe):
+        raise InputError(
+            str(arguments.recipe),
+            expected="the recipe of a transformer",
+            found="that of a baseline",
+            fix="name another recipe",
+        )
+    made_of = fingerprint(arguments.recipe)
+    done = finished_runs(made_of)
+    left = [
+        run for run in product(SHARES, SEEDS) if run not in {(r["share"], r["seed"]) for r in done}
+    ]
+    work = partial(
+        run_one,
+        recipe=recipe,
+        datasets=arguments.datasets,
+        work=arguments.work,
+        most=arguments.most,
+        made_of=made_of,
+    )
+    # Networks that share the processor slow each other down unless each has threads of its own.
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // arguments.jobs))
+    with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
+        # The longest first: then no processor waits at the end.
+        for future in as_completed([pool.submit(work, *run) for run in reversed(left)]):
+            row = future.result()
+            with RUNS.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            print(row, flush=True)
+    write_results(finished_runs(made_of), arguments.recipe, arguments.most)
+
+
+def fingerprint(recipe: Path) -> str:
+    """What the runs are made of: the recipe, train and dev, as the start of a SHA-256."""
+    digest = hashlib.sha256()
+    for path in (recipe, DATA.corpus / "train.jsonl", DATA.corpus / "dev.jsonl"):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def finished_runs(made_of: str) -> list[dict[str, Any]]:
+    """The runs so far.
+
+    Raises:
+        InputError: if some are of another corpus or recipe.
+    """
+    rows = [row for _, row in iter_json_lines(RUNS)] if RUNS.exists() else []
+    if any(row["made_of"] != made_of for row in rows):
+        raise InputError(
+            str(RUNS),
+            expected=f"runs of this recipe on this corpus ({made_of})",
+            found="runs of another",
+            fix="delete the file, and all runs are made anew",
+        )
+    return rows
+
+
+def run_one(
+    share: float,
+    seed: int,
+    *,
+    recipe: TransformerRecipe,
+    datasets: Path,
+    work: Path,
+    most: int,
+    made_of: str,
+) -> dict[str, Any]:
+    """Train on a share with a seed, and score; a line of the runs' file."""
+    import torch
+
+    from claimstance.inference import load_model
+    from claimstance.training import train_transformer
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    folder = work / f"{share}-{seed}"
+    shutil.rmtree(folder, ignore_errors=True)
+    chosen = share_of(load_split(DATA.corpus, "train"), share, seed)
+    write_corpus_of(chosen, folder / "corpus")
+    start = time.monotonic()
+    own = recipe.model_copy(update={"corpus": folder / "corpus", "seed": seed})
+    train_transformer(own, folder / "model")
+    minutes = (time.monotonic() - start) / 60
+    return {
+        "share": share,
+        "seed": seed,
+        "articles": len(chosen),
+        "sentences": sum(len(a.sentences) for a in chosen),
+        "minutes": round(minutes, 1),
+        "made_of": made_of,
+        "scores": score(load_model(folder / "model"), datasets, most),
+    }
+
+
+def share_of(train: Sequence[LabelledArticle], share: float, seed: int) -> list[LabelledArticle]:
+    """The first articles of a random order that make up a share of the sentences."""
+    order = random.Random(seed).sample(train, len(train))
+    wanted = share * sum(len(a.sentences) for a in train)
+    chosen: list[LabelledArticle] = []
+    while order and sum(len(a.sentences) for a in chosen) < wanted:
+        chosen.append(order.pop(0))
+    return chosen
+
+
+def write_corpus_of(train: Sequence[LabelledArticle], folder: Path) -> None:
+    """A corpus folder with these articles as train, and dev as it is."""
+    dev = load_split(DATA.corpus, "dev")
+    write_records(folder / ARTICLES_FILE, [a.facts for a in (*train, *dev)])
+    write_records(folder / "train.jsonl", [s for a in train for s in a.sentences])
+    shutil.copyfile(DATA.corpus / "dev.jsonl", folder / "dev.jsonl")
+
+
+def score(model: Any, datasets: Path, most: int) -> dict[str, float]:
+    """The model's score on every set that is at hand."""
+    from claimstance.evaluation import evaluate, pair_up
+    from claimstance.external import SETS, score_set
+    from claimstance.prediction import predict, predict_split
+    from claimstance.real_news import score_real_news
+
+    dev = load_split(DATA.corpus, "dev")
+    gold = [s for article in dev for s in article.sentences]
+    on_dev = evaluate(pair_up(gold, predict_split(model, dev), "the model"))
+    on_real = score_real_news(partial(predict, model), DATA, datasets)
+    scores = {
+        STANCE_DEV: on_dev.stance.macro_f1.value,
+        CERTAINTY_DEV: on_dev.certainty.macro_f1.value,
+        STANCE_REAL: on_real.stance.macro_f1.value,
+        CERTAINTY_REAL: on_real.certainty.macro_f1.value,
+    }
+    for external in SETS:
+        found = score_set(external, model, datasets, most=most)
+        if found:
+            scores[f"{found.name} ({found.measure})"] = found.score.value
+    return {name: round(value, 4) for name, value in scores.items()}
+
+
+def write_results(runs: Sequence[dict[str, Any]], recipe: Path, most: int) -> None:
+    """Write the table and the picture."""
+    draw(runs, HERE / "learning_curve.png")
+    write_text(HERE / "learning_curve.md", "\n".join(page(runs, recipe, most)) + "\n")
+
+
+def values(runs: Sequence[dict[str, Any]], share: float, name: str) -> list[float]:
+    """A score of all seeds."""
+    return [run["scores"][name] for run in runs if run["share"] == share]
+
+
+def page(runs: Sequence[dict[str, Any]], recipe: Path, most: int) -> Iterator[str]:
+    """The table, and what it says about more of the same."""
+    names = list(runs[0]["scores"])
+    yield "# The learning curve"
+    yield ""
+    yield (
+        f"Made by `python training/learning_curve.py --datasets FOLDER` from the runs in "
+        f"[{RUNS.name}]({RUNS.name}). Recipe `{recipe.relative_to(ROOT)}`, trained on shares of "
+        f"train's articles with the seeds {', '.join(map(str, SEEDS))}; of external sets at most "
+        f"{most} sentences, drawn once. Macro-F1 unless another measure is named: the mean of the "
+        "seeds, in brackets the lowest and the highest. Nothing here is the test split."
+    )
+    yield ""
+    yield "![The learning curve](learning_curve.png)"
+    yield ""
+    yield "| | " + " | ".join(f"{share:.0%}" for share in SHARES) + " | last doubling |"
+    yield "| --- |" + " --: |" * (len(SHARES) + 1)
+    sizes = [
+        np.mean([run["sentences"] for run in runs if run["share"] == share]) for share in SHARES
+    ]
+    yield "| sentences | " + " | ".join(f"{size:.0f}" for size in sizes) + " | |"
+    for name in names:
+        cells = []
+        for share in SHARES:
+            found = values(runs, share, name)
+            cells.append(f"{np.mean(found):.3f} [{min(found):.3f}, {max(found):.3f}]")
+        half, full = values(runs, 0.5, name), values(runs, 1.0, name)
+        cells.append(f"{np.mean(full) - np.mean(half):+.3f}")
+        yield f"| {name} | " + " | ".join(cells) + " |"
+    yield ""
+    yield verdict(runs, names)
+    yield ""
+
+
+def verdict(runs: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
+    """Sort the scores by whether the last doubling of train moved them beyond the seeds."""
+    sorted_names: dict[str, list[str]] = {"higher": [], "lower": [], "within the seeds": []}
+    for name in names:
+        half, full = values(runs, 0.5, name), values(runs, 1.0, name)
+        kind = "within the seeds"
+        if min(full) > max(half):
+            kind = "higher"
+        elif max(full) < min(half):
+            kind = "lower"
+        sorted_names[kind].append(name)
+    parts = [f"{kind}: {', '.join(found)}" for kind, found in sorted_names.items() if found]
+    return (
+        "From half of train to all of it, counting a score as moved only if every seed on all of "
+        f"train lies beyond every seed on half: {'; '.join(parts)}."
+    )
+
+
+def draw(runs: Sequence[dict[str, Any]], path: Path) -> None:
+    """One panel for the project's own labels, one for the external sets."""
+    from matplotlib.figure import Figure
+
+    names = list(runs[0]["scores"])
+    own = [n for n in names if n in (STANCE_DEV, CERTAINTY_DEV, STANCE_REAL, CERTAINTY_REAL)]
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, chosen, title in (
+        (panels[0], own, "dev and real news"),
+        (panels[1], [n for n in names if n not in own], "external sets"),
+    ):
+        for name in chosen:
+            sizes = [np.mean([r["sentences"] for r in runs if r["share"] == s]) for s in SHARES]
+            means = [np.mean(values(runs, share, name)) for share in SHARES]
+            (line,) = axes.plot(sizes, means, label=name)
+            axes.plot(
+                [r["sentences"] for r in runs],
+                [r["scores"][name] for r in runs],
+                linestyle="none",
+                marker="o",
+                markersize=3,
+                alpha=0.6,
+                color=line.get_color(),
+            )
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, [f"{size:.0f}" for size in sizes])
+        axes.minorticks_off()
+        axes.set(title=title, xlabel="sentences of train")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8, loc="lower right")
+    panels[0].set_ylabel("score (line: mean of three seeds)")
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main()
