@@ -145,6 +145,7 @@ def check_corpus(data: DataFolder, foreign: Sequence[Path] = ()) -> CorpusReport
         _check_hard_cases(articles),
         _check_hard_kinds(articles),
         _check_camps(roles),
+        _check_spans(sentences),
         *_check_annotations(data, articles),
         _check_duplicates(sentences),
         _check_near_duplicates([s.text for s in sentences]),
@@ -255,6 +256,20 @@ def _check_camps(roles: Mapping[str, RoleCounts]) -> Finding:
         f"{len(roles)} conflicts; most uneven: {role}, {found}: {share:.0%} apart",
         share < MOST_CAMP_DIFFERENCE
         and all(any(counts[role].values()) for counts in roles.values() for role in CHECKED_ROLES),
+    )
+
+
+def _check_spans(sentences: Sequence[LabelledSentence]) -> Finding:
+    """That sources and cues are parts of their sentence was checked when they were read."""
+
+    def lacks_or_has_too_many(sentence: LabelledSentence) -> bool:
+        own_voice = sentence.stance in ("asserted", "no_claim")
+        needs_cues = not own_voice or sentence.certainty in ("probable", "possible")
+        return bool(sentence.cues) != needs_cues or (own_voice and sentence.source is not None)
+
+    wrong = [s.text for s in sentences if lacks_or_has_too_many(s)]
+    return Finding(
+        "cues wherever another voice or a hedge decides, and only there", _some(wrong), not wrong
     )
 
 

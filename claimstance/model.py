@@ -1,7 +1,8 @@
 """The network: one encoder pass over a window, three heads.
 
-Each sentence is the mean of its own tokens; from it come stance and certainty.
-From each token comes a tag, from which sources and cues are read.
+Each sentence is made of its own tokens, by their mean or by an attention that is
+learned; from it come stance and certainty. From each token comes a tag, from which
+sources and cues are read.
 """
 
 from __future__ import annotations

@@ -43,8 +43,9 @@ class OptimiserRecipe(Record):
     batch_windows: Annotated[int, Field(ge=1)] = 8
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    #: Mixed precision: faster where the processor has bfloat16, slower where not.
-    bf16: bool = False
+    #: Mixed precision: faster where the processor has bfloat16, much slower where it has
+    #: not; "auto" asks the processor.
+    bf16: bool | Literal["auto"] = "auto"
     #: Keep the word embeddings as they were pretrained: words that the corpus does not
     #: hold then still mean what their neighbours mean.
     freeze_embeddings: bool = False

@@ -12,7 +12,7 @@ import os
 import random
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -287,7 +287,7 @@ def _arguments(recipe: TransformerRecipe, out: Path) -> TrainingArguments:
         lr_scheduler_type="linear",
         warmup_steps=settings.warmup_share,  # below 1, the Trainer takes it as a share
         seed=recipe.seed,
-        bf16=settings.bf16,
+        bf16=has_bf16() if settings.bf16 == "auto" else settings.bf16,
         use_cpu=not torch.cuda.is_available(),  # or bf16 is refused there
         eval_strategy="epoch",
         save_strategy="epoch",
@@ -302,6 +302,15 @@ def _arguments(recipe: TransformerRecipe, out: Path) -> TrainingArguments:
         disable_tqdm=not sys.stderr.isatty(),
         dataloader_pin_memory=torch.cuda.is_available(),
     )
+
+
+def has_bf16() -> bool:
+    """Whether this machine multiplies in bfloat16 itself: to imitate it is slower than float32."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # Older releases of torch do not tell.
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
 
 
 def _keep_best_labels(logits: Any, labels: Any) -> Any:

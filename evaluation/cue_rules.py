@@ -23,7 +23,7 @@ from claimstance.records import LabelledSentence, Prediction, read_records, writ
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(rf"\b(?:{p})" for p in patterns), re.IGNORECASE)
+    return re.compile("|".join(rf"\b(?:{p})\b" for p in patterns), re.IGNORECASE)
 
 
 #: A statement that somebody made, whether it is said or done in writing.
@@ -119,7 +119,7 @@ UNPROVEN = _any(
     r"(?:unclear|clear|not known|unknown|not certain|uncertain|not yet known|too early to say|"
     r"remains to be seen) (?:\w+ )?(?:whether|if)",
     r"whether .* (?:is|was|remains?) (?:still )?(?:unclear|not known|unknown|open|not clear)",
-    r"yet to (?:be )?(?:confirm|verif|produce|prove|provide|establish|determine)",
+    r"yet to (?:be )?(?:confirm(?:ed)?|verif(?:y|ied)|produce|prove|provide|establish|determine)",
     r"(?:looking|look|looks|looked) into (?:whether|reports?|claims?|allegations?|the)",
     r"(?:investigating|trying to determine|examining) (?:whether|if|reports?|claims?)",
     r"(?:not|n't|declined to) sa(?:y|id) (?:whether|if)",

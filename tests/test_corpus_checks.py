@@ -11,6 +11,7 @@ import pytest
 
 from claimstance import corpus_checks
 from claimstance.annotation import DataFolder, SettledLabels, write_corpus
+from claimstance.camps import CONFLICTS_FILE, Conflict
 from claimstance.corpus import LabelledArticle
 from claimstance.corpus_checks import (
     Finding,
@@ -18,11 +19,18 @@ from claimstance.corpus_checks import (
     near_duplicates,
     runs,
     shortcut_f1,
-    statistics_page,
     words,
 )
+from claimstance.corpus_figures import statistics_page
 from claimstance.records import LabelledSentence, SentenceLabels, read_records, write_records
 from claimstance.standoff import StandoffSentence, sentence_hash
+
+#: In both articles one side is the source of one attributed sentence.
+PIER = Conflict(
+    conflict="pier",
+    articles=("t01", "t02"),
+    camps={"agency": ("river agency",), "envoys": ("diplomat",)},
+)
 
 Change = Callable[[LabelledSentence], dict[str, Any]]
 
@@ -35,9 +43,14 @@ def data(
     monkeypatch: pytest.MonkeyPatch,
 ) -> DataFolder:
     """A sound data folder; one decision, on a label that both passes share, is no fault."""
-    # A dozen articles cannot have all fourteen topics.
+    # A dozen articles cannot have all fourteen topics, nor everything else.
     monkeypatch.setattr(corpus_checks, "TOPICS", tuple(a.facts.topic for a in articles))
+    monkeypatch.setattr(corpus_checks, "HARD_CASES", ("headline", "negative-fact"))
+    monkeypatch.setattr(corpus_checks, "LEAST_ARTICLES", 12)
+    monkeypatch.setattr(corpus_checks, "LEAST_SENTENCES", {"train": 56, "dev": 14, "test": 14})
+    monkeypatch.setattr(corpus_checks, "CHECKED_ROLES", ("claimant",))
     folder = make_data_folder(tmp_path / "data", articles)
+    write_records(folder.corpus / CONFLICTS_FILE, [PIER])
     kept = articles[0].sentences[0].model_dump(exclude={"text"})
     write_records(folder.settled, [SettledLabels(reason="as both have it", **kept)])
     return folder
@@ -83,7 +96,7 @@ def test_a_sound_corpus_passes(data: DataFolder) -> None:
     report = check_corpus(data)
     failed = [f for f in report.findings if not f.passed and not f.check.startswith("shortcut")]
     assert failed == []
-    assert len(report.findings) == 17
+    assert len(report.findings) == 24
     assert len(report.articles) == 12
     assert report.passed == all(f.passed for f in report.findings)
 
@@ -151,6 +164,85 @@ def test_hard_cases(
     plant(data, articles, same, lambda a: {"hard_cases": cases})
     result = finding(data, "at least 25% of the sentences")
     assert (result.found, result.passed) == (found, False)
+
+
+def test_a_corpus_that_is_too_small(data: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus_checks, "LEAST_ARTICLES", 13)
+    monkeypatch.setitem(corpus_checks.LEAST_SENTENCES, "dev", 15)
+    result = finding(data, "at least 13 articles")
+    assert (result.found, result.passed) == ("12", False)
+    result = finding(data, "at least 15 sentences in dev")
+    assert (result.found, result.passed) == ("14", False)
+
+
+def test_a_kind_of_hard_case_that_a_split_lacks(
+    data: DataFolder, articles: list[LabelledArticle]
+) -> None:
+    plant(data, articles, same,
+          lambda a: {"hard_cases": {0: "headline"}} if a.facts.split == "dev" else {})  # fmt: skip
+    result = finding(data, "each kind of hard case")
+    assert (result.found, result.passed) == ("missing: negative-fact in dev", False)
+
+
+@pytest.mark.parametrize(
+    ("stance", "certainty", "source", "cues", "passed"),
+    [
+        ("asserted", "certain", None, (), True),
+        ("asserted", "certain", None, ("Repairs",), False),
+        ("asserted", "certain", "Repairs", (), False),
+        ("asserted", "probable", None, (), False),
+        ("asserted", "probable", None, ("likely",), True),
+        ("attributed", "certain", "Repairs", (), False),
+        ("attributed", "certain", None, ("will",), True),
+        ("no_claim", None, None, ("will",), False),
+    ],
+)
+def test_cues_that_are_missing_or_too_many(
+    data: DataFolder,
+    articles: list[LabelledArticle],
+    stance: str,
+    certainty: str | None,
+    source: str | None,
+    cues: tuple[str, ...],
+    passed: bool,
+) -> None:
+    labels = {"stance": stance, "certainty": certainty, "source": source, "cues": cues}
+    plant(data, articles, lambda a, s: labels if (s.article_id, s.position) == ("t01", 6) else {})
+    result = finding(data, "cues wherever")
+    found = "0" if passed else "1: 'Repairs will likely last until spring.'"
+    assert (result.found, result.passed) == (found, passed)
+
+
+# Camps.
+
+
+def test_camps_in_even_roles(data: DataFolder) -> None:
+    result = finding(data, "in each conflict")
+    found = "1 conflicts; most uneven: claimant, agency 1 to envoys 1: 0% apart"
+    assert (result.found, result.passed) == (found, True)
+
+
+def test_a_camp_that_claims_more_often(data: DataFolder, articles: list[LabelledArticle]) -> None:
+    more = {"stance": "attributed", "certainty": "certain", "source": "Repairs"}
+    plant(data, articles, lambda a, s: more if (s.article_id, s.position) == ("t01", 6) else {})
+    wider = PIER.model_copy(
+        update={"camps": {"agency": ("River agency", "repairs"), "envoys": ("diplomat",)}}
+    )
+    write_records(data.corpus / CONFLICTS_FILE, [wider])
+    result = finding(data, "in each conflict")
+    found = "1 conflicts; most uneven: claimant, agency 2 to envoys 1: 50% apart"
+    assert (result.found, result.passed) == (found, False)
+
+
+def test_a_role_that_no_camp_has(data: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus_checks, "CHECKED_ROLES", ("claimant", "unproven accuser"))
+    assert not finding(data, "in each conflict").passed
+
+
+def test_no_conflict_at_all(data: DataFolder) -> None:
+    (data.corpus / CONFLICTS_FILE).unlink()
+    result = finding(data, "in each conflict")
+    assert (result.found, result.passed) == ("no conflict is described", False)
 
 
 # Annotations.
@@ -344,6 +436,8 @@ def test_the_page_of_figures(data: DataFolder, articles: list[LabelledArticle]) 
     asserted = sum(s.stance == "asserted" for a in articles[:8] for s in a.sentences)
     assert f"| asserted | {asserted} ({asserted / 56:.0%}) | 4 (29%) | 4 (29%) |" in page
     assert "| headline | 8 | 2 | 2 |" in page
+    assert "| pier | agency | 1 | 1 | 0 | 0 |" not in page
+    assert "| pier | agency | 1 | 0 | 0 | 0 |" in page
     assert "| live blog | 1 | 8.3% | 29% | 14% | 14% | 14% | 14% | 14% |" in page
     assert "| train | stance | 56 | 100.0% | 1.000 [1.000, 1.000] |" in page
     for found in report.findings:

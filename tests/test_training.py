@@ -492,6 +492,25 @@ def test_half_precision_and_frozen_embeddings(
     assert weights["stance_head.weight"].dtype == torch.float32
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, True),
+        ({"avx512_bf16": False, "avx512_f": True}, False),
+        ({"bf16": True, "neon": True}, True),
+        ({}, False),
+    ],
+)
+def test_half_precision_where_the_processor_has_it(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert training.has_bf16() is expected
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert training.has_bf16() is False
+
+
 def test_the_published_recipes_are_whole() -> None:
     recipes = sorted((Path(__file__).parent.parent / "training" / "recipes").glob("*.toml"))
     assert {load_recipe(path).name for path in recipes} >= {"minilm", "tfidf"}

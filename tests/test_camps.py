@@ -1,0 +1,94 @@
+"""Which camp a source belongs to, and how often each camp stands in each role."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from claimstance.camps import (
+    CONFLICTS_FILE,
+    Conflict,
+    camp_of,
+    count_roles,
+    difference,
+    read_conflicts,
+)
+from claimstance.corpus import LabelledArticle
+from claimstance.errors import InputError
+from claimstance.records import LabelledSentence, write_records
+
+BORDER = Conflict(
+    conflict="border",
+    articles=("x1",),
+    camps={"North": ("Northern", "General Ost"), "South": ("the South",)},
+)
+
+
+def sentence(source: str | None, stance: str = "attributed", position: int = 0) -> LabelledSentence:
+    return LabelledSentence(
+        article_id="x1",
+        position=position,
+        text=f"It rained, {source}.",
+        stance=stance,
+        certainty="certain",
+        source=source,
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "camp"),
+    [
+        ("a northern colonel", "North"),
+        ("General Ost", "North"),
+        ("an envoy of the South", "South"),
+        ("General Osten", None),
+        ("northerners", None),
+        ("Northern officers and the South", None),
+        ("a monitor", None),
+        (None, None),
+    ],
+)
+def test_camp_of_a_source(source: str | None, camp: str | None) -> None:
+    assert camp_of(sentence(source), BORDER) == camp
+
+
+def test_roles_follow_from_the_stances(articles: list[LabelledArticle]) -> None:
+    told = [
+        sentence("General Ost", "attributed"),
+        sentence("General Ost", "attributed"),
+        sentence("General Ost", "unproven"),
+        sentence("the South", "disputed"),
+        sentence("the South", "refuted"),
+        sentence("a monitor", "disputed"),
+        sentence("the South", "asserted"),
+    ]
+    facts = articles[0].facts.model_copy(update={"article_id": "x1"})
+    other = articles[0].facts.model_copy(update={"article_id": "x2"})
+    counts = count_roles(
+        BORDER,
+        [LabelledArticle(facts, tuple(told)), LabelledArticle(other, tuple(told))],
+    )
+    assert counts == {
+        "claimant": {"North": 2, "South": 0},
+        "denier": {"North": 0, "South": 1},
+        "unproven accuser": {"North": 1, "South": 0},
+        "refuted": {"North": 0, "South": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"), [(6, 6, 0.0), (6, 5, 1 / 6), (6, 4, 1 / 3), (0, 2, 1.0), (0, 0, 0.0)]
+)
+def test_difference(one: int, other: int, apart: float) -> None:
+    assert difference({"a": one, "b": other}) == pytest.approx(apart)
+    assert difference({"a": other, "b": one}) == pytest.approx(apart)
+
+
+def test_a_conflict_in_an_unknown_article(tmp_path: Path, articles: list[LabelledArticle]) -> None:
+    assert read_conflicts(tmp_path, articles) == []
+    write_records(tmp_path / CONFLICTS_FILE, [BORDER])
+    expected = "conflict 'border': expected ids of articles in the corpus, found 'x1'"
+    with pytest.raises(InputError, match=re.escape(expected)):
+        read_conflicts(tmp_path, articles)

@@ -1,0 +1,173 @@
+"""Scores on other people's labels: each set asks its question, and our labels answer it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn.metrics import f1_score
+
+from claimstance.errors import InputError
+from claimstance.external import SETS, ExternalScore, ExternalSet, article_of_row, score_set
+from claimstance.inference import Scores, Text
+from claimstance.labels import CERTAINTIES, STANCES
+from claimstance.settings import ModelSettings
+
+BY_FILE = {external.file: external for external in SETS}
+
+
+class Parrot:
+    """A model that reads its answer from the sentence: "stance certainty source"."""
+
+    settings = ModelSettings(name="parrot", kind="baseline", windows=None)
+
+    def score(self, texts: Sequence[Text]) -> list[Scores]:
+        """Whatever the words say, without doubt."""
+        return [self._score(text.sentences) for text in texts]
+
+    def _score(self, sentences: Sequence[str]) -> Scores:
+        stance = np.zeros((len(sentences), len(STANCES)), dtype=np.float32)
+        certainty = np.zeros((len(sentences), len(CERTAINTIES)), dtype=np.float32)
+        for row, sentence in enumerate(sentences):
+            for word in sentence.split():
+                if word in STANCES:
+                    stance[row, STANCES.index(word)] = 9
+                if word in CERTAINTIES:
+                    certainty[row, CERTAINTIES.index(word)] = 9
+        sources = ["source" if "source" in s.split() else None for s in sentences]
+        return Scores(stance, certainty, sources, [()] * len(sentences))
+
+
+def score_rows(folder: Path, file: str, rows: Sequence[dict[str, Any]], **options: Any) -> Any:
+    full = [{"id": f"{file}-{i}", "context": "", **row} for i, row in enumerate(rows)]
+    (folder / file).write_text("\n".join(map(json.dumps, full)), encoding="utf-8")
+    return score_set(BY_FILE[file], Parrot(), folder, **options)
+
+
+VOICES = [
+    # gold, what the model says, how that answers the set's question
+    ("attributed", "attributed", "attributed"),
+    ("attributed", "disputed", "attributed"),
+    ("attributed", "unproven", "attributed"),
+    ("attributed", "refuted source", "attributed"),
+    ("attributed", "asserted", "asserted"),
+    ("asserted", "asserted", "asserted"),
+    ("asserted", "refuted", "asserted"),
+    ("asserted", "attributed", "attributed"),
+    ("asserted", "no_claim", "none"),
+]
+
+
+def voices_f1(rows: Sequence[tuple[str, str, str]]) -> float:
+    gold, answers = [g for g, _, _ in rows], [a for _, _, a in rows]
+    labels = ["asserted", "attributed"]
+    return float(f1_score(gold, answers, labels=labels, average="macro"))
+
+
+def test_polnear_asks_whose_voice_it_is(tmp_path: Path) -> None:
+    rows = [
+        {"text": said, "stance": gold, "strict": True, "split": "dev"} for gold, said, _ in VOICES
+    ]
+    left_out = [
+        rows[0] | {"split": "train"},
+        rows[0] | {"strict": False},
+        rows[0] | {"stance": None},
+        rows[0] | {"stance": "no_claim"},
+    ]
+    result = score_rows(tmp_path, "polnear.jsonl", [*rows, *left_out])
+    assert result.sentences == len(rows)
+    assert result.measure == "macro-F1"
+    assert result.score.value == pytest.approx(voices_f1(VOICES))
+    assert result.score.low <= result.score.value <= result.score.high
+
+
+def test_gum_takes_news_alone(tmp_path: Path) -> None:
+    rows = [
+        {"text": said, "stance": gold, "strict": True, "genre": genre}
+        for genre in ("news", "interview")
+        for gold, said, _ in VOICES[::2]
+    ]
+    result = score_rows(tmp_path, "gum_news.jsonl", rows)
+    assert result.sentences == len(VOICES[::2])
+    assert result.score.value == pytest.approx(voices_f1(VOICES[::2]))
+
+
+def test_szeged_asks_how_certain_and_accepts_doubles(tmp_path: Path) -> None:
+    rows = [
+        {"text": "asserted certain", "certainty": "certain", "certainty_accept": ["certain"]},
+        {"text": "no_claim probable", "certainty": "probable", "certainty_accept": ["probable"]},
+        {
+            "text": "asserted probable",
+            "certainty": "possible",
+            "certainty_accept": ["possible", "probable"],
+        },
+        {"text": "asserted certain", "certainty": "possible", "certainty_accept": ["possible"]},
+        {"text": "asserted", "certainty": None, "certainty_accept": []},
+    ]
+    result = score_rows(tmp_path, "szeged_news.jsonl", rows)
+    gold = ["certain", "probable", "possible", "possible"]
+    answers = ["certain", "probable", "possible", "certain"]
+    assert result.sentences == 4
+    assert result.score.value == pytest.approx(f1_score(gold, answers, average="macro"))
+
+
+def test_science_is_a_scale(tmp_path: Path) -> None:
+    certainties = ["certain", "possible", "probable", "certain", "possible"]
+    ratings = [6.0, 1.5, 4.0, 3.0, 2.0]
+    rows = [{"text": c, "label": r} for c, r in zip(certainties, ratings, strict=True)]
+    result = score_rows(tmp_path, "sci_certainty.jsonl", rows)
+    expected = spearmanr([2, 0, 1, 2, 0], ratings).statistic
+    assert result.measure == "Spearman's ρ"
+    assert result.score.value == pytest.approx(expected, abs=1e-3)
+
+
+def test_emergent_asks_which_side_the_headline_takes(tmp_path: Path) -> None:
+    said = ["asserted", "refuted", "disputed", "attributed", "unproven", "no_claim"]
+    gold = ["for", "against", "observing", "observing", "against", "for"]
+    rows = [
+        {"text": s, "label": g, "context": "CLAIM: a moon fell.", "claimId": str(i % 3)}
+        for i, (s, g) in enumerate(zip(said, gold, strict=True))
+    ]
+    result = score_rows(tmp_path, "emergent.jsonl", rows)
+    answers = ["for", "against", "against", "observing", "observing", "observing"]
+    assert result.score.value == pytest.approx(f1_score(gold, answers, average="macro"))
+
+
+def test_a_row_is_read_with_what_stands_before_it() -> None:
+    row = {"id": "r-1", "context": "CLAIM: A moon  fell. It was green.", "text": "No  moon fell"}
+    article = article_of_row(row)
+    assert [s.text for s in article.sentences] == ["A moon fell.", "It was green.", "No moon fell"]
+
+
+def test_a_set_that_is_not_at_hand(tmp_path: Path) -> None:
+    assert [score_set(external, Parrot(), tmp_path) for external in SETS] == [None] * len(SETS)
+
+
+def test_a_file_without_labels(tmp_path: Path) -> None:
+    row = {"text": "asserted", "stance": None, "strict": True, "genre": "news"}
+    with pytest.raises(InputError, match="labelled sentences of GUM news, found none"):
+        score_rows(tmp_path, "gum_news.jsonl", [row])
+
+
+def test_a_draw_is_the_same_each_time(tmp_path: Path) -> None:
+    rows = [{"text": c, "label": i} for i, c in enumerate(CERTAINTIES * 5)]
+
+    def drawn(most: int, seed: int = 0) -> ExternalScore:
+        result: ExternalScore = score_rows(
+            tmp_path, "sci_certainty.jsonl", rows, most=most, seed=seed
+        )
+        return result
+
+    assert drawn(6).sentences == 6
+    assert drawn(6) == drawn(6)
+    assert drawn(6).score != drawn(6, seed=1).score
+    assert drawn(99).sentences == len(rows)
+
+
+def test_every_set_says_what_it_measures() -> None:
+    assert all(isinstance(external, ExternalSet) and external.measure for external in SETS)
