@@ -49,6 +49,9 @@ class OptimiserRecipe(Record):
     #: Keep the word embeddings as they were pretrained: words that the corpus does not
     #: hold then still mean what their neighbours mean.
     freeze_embeddings: bool = False
+    #: How many of the lowest layers stay as they were pretrained, the embeddings with them:
+    #: less to compute, and less that a small corpus can bend out of shape.
+    freeze_layers: Annotated[int, Field(ge=0)] = 0
 
 
 class NetworkRecipe(Record):

@@ -41,7 +41,7 @@ from claimstance.errors import InputError, must_be_free
 from claimstance.inference import TOKENIZER_FILE, load_model
 from claimstance.labels import CERTAINTIES, STANCES
 from claimstance.model import IGNORED, ClaimstanceModel
-from claimstance.recipes import TransformerRecipe, WindowRecipe
+from claimstance.recipes import OptimiserRecipe, TransformerRecipe, WindowRecipe
 from claimstance.settings import ModelSettings, WindowSettings, save_settings
 from claimstance.spans import find_spans, tags_of_tokens
 from claimstance.windows import (
@@ -86,8 +86,7 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
     dev = window_dataset(dev_articles, tokenizer, settings)
     model = ClaimstanceModel.from_backbone(str(backbone), **recipe.network.model_dump())
     _must_fit(settings.max_tokens, model)
-    if recipe.optimiser.freeze_embeddings:
-        model.encoder.get_input_embeddings().requires_grad_(False)
+    _freeze(model, recipe.optimiser)
     trainer = Trainer(
         model=model,
         args=_arguments(recipe, out),
@@ -146,6 +145,24 @@ def _must_fit(max_tokens: int, model: ClaimstanceModel) -> None:
             found=str(max_tokens),
             fix="make windows shorter, or choose another backbone",
         )
+
+
+def _freeze(model: ClaimstanceModel, settings: OptimiserRecipe) -> None:
+    """Take from the training what is to stay as it was pretrained."""
+    if settings.freeze_embeddings:
+        model.encoder.get_input_embeddings().requires_grad_(False)
+    if settings.freeze_layers:
+        # The encoders of transformers keep their layers in one list, after the embeddings.
+        layers = next(m for m in model.encoder.modules() if isinstance(m, torch.nn.ModuleList))
+        if settings.freeze_layers >= len(layers):
+            raise InputError(
+                "optimiser.freeze_layers in the recipe",
+                expected=f"fewer than {len(layers)}, the layers of the backbone",
+                found=str(settings.freeze_layers),
+                fix="leave some of them to be trained",
+            )
+        model.encoder.embeddings.requires_grad_(False)
+        layers[: settings.freeze_layers].requires_grad_(False)
 
 
 def window_settings(tokenizer: Tokenizer, recipe: WindowRecipe) -> WindowSettings:

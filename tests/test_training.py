@@ -492,6 +492,28 @@ def test_half_precision_and_frozen_embeddings(
     assert weights["stance_head.weight"].dtype == torch.float32
 
 
+def test_frozen_layers(make_recipe: MakeRecipe, tiny_backbone: Path, tmp_path: Path) -> None:
+    recipe = make_recipe(epochs=1)
+    frozen = recipe.optimiser.model_copy(update={"freeze_layers": 1})
+    training.train_transformer(recipe.model_copy(update={"optimiser": frozen}), tmp_path / "model")
+    before = load_file(tiny_backbone / "model.safetensors")
+    after = load_file(tmp_path / "model" / "model.safetensors")
+    same = {name for name in before if torch.equal(before[name], after[f"encoder.{name}"])}
+    assert {n for n in before if n.startswith(("embeddings.", "encoder.layer.0."))} <= same
+    assert "encoder.layer.1.output.dense.weight" not in same
+
+
+def test_some_layer_must_learn(make_recipe: MakeRecipe, tmp_path: Path, refuses: Refuses) -> None:
+    recipe = make_recipe(epochs=1)
+    frozen = recipe.optimiser.model_copy(update={"freeze_layers": 2})
+    refuses(
+        "optimiser.freeze_layers in the recipe: expected fewer than 2, the layers of the backbone",
+        training.train_transformer,
+        recipe.model_copy(update={"optimiser": frozen}),
+        tmp_path / "model",
+    )
+
+
 @pytest.mark.parametrize(
     ("capabilities", "expected"),
     [
