@@ -41,6 +41,17 @@ class Conflict(Record):
     camps: Annotated[dict[str, tuple[str, ...]], Field(min_length=2, max_length=2)]
 
 
+#: Words by which kinds of source are known, for a rough count over the whole corpus.
+SOURCE_KINDS: Final[Mapping[str, str]] = {
+    "government and officials": r"govern|minist|president|mayor|council|official|agency|department",
+    "opposition and activists": r"opposition|activist|campaigner|protest|rebel|resident|villager",
+    "companies": r"company|firm|chief executive|manufacturer|operator|owner",
+    "unions and workers": r"union|worker|employee|driver|nurse|teacher",
+    "police and prosecutors": r"police|prosecutor|detective|sheriff",
+    "the accused and their lawyers": r"lawyer|defen[cs]e|attorney|solicitor|accused|defendant",
+    "scientists": r"researcher|scientist|study|professor|university",
+}
+
 #: How often each camp stands in each role: ``counts[role][camp]``.
 RoleCounts = dict[str, dict[str, int]]
 
@@ -93,6 +104,20 @@ def camp_of(sentence: LabelledSentence, conflict: Conflict) -> str | None:
 
 def _stands_in(name: str, source: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", source, re.IGNORECASE) is not None
+
+
+def count_kinds(articles: Sequence[LabelledArticle]) -> RoleCounts:
+    """Count roughly, by the words of the source, how often each kind stands in each role."""
+    patterns = {kind: re.compile(p, re.IGNORECASE) for kind, p in SOURCE_KINDS.items()}
+    found = Counter(
+        (ROLES[sentence.stance], kind)
+        for article in articles
+        for sentence in article.sentences
+        if sentence.source and sentence.stance in ROLES
+        for kind, pattern in patterns.items()
+        if pattern.search(sentence.source)
+    )
+    return {role: {kind: found[role, kind] for kind in SOURCE_KINDS} for role in ROLES.values()}
 
 
 def difference(counts: Mapping[str, int]) -> float:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from claimstance.annotation import SPLITS
-from claimstance.camps import ROLES, RoleCounts
+from claimstance.camps import ROLES, RoleCounts, count_kinds
 from claimstance.corpus import LabelledArticle
 from claimstance.corpus_checks import GENRES, TOPICS, CorpusReport, words
 from claimstance.drafts import HARD_CASES
@@ -34,6 +34,7 @@ def statistics_page(report: CorpusReport) -> str:
             *_share_table("topic", TOPICS, report.articles),
             *_hard_case_table(report.articles),
             *_role_table(report.roles),
+            *_kind_table(report.articles),
             "## Agreement of the two annotation passes",
             "",
             "Cohen's κ with bootstrap 95% intervals by article, second pass against first.",
@@ -137,6 +138,24 @@ def _role_table(roles: Mapping[str, RoleCounts]) -> list[str]:
         "sentence in each role. `corpus/conflicts.jsonl` says which articles and which names.",
         "",
         *_table(("conflict", "camp", *ROLES.values()), rows),
+    ]
+
+
+def _kind_table(articles: Sequence[LabelledArticle]) -> list[str]:
+    counts = count_kinds(articles)
+    rows = []
+    for kind in next(iter(counts.values())):
+        found = [counts[role][kind] for role in ROLES.values()]
+        shares = [f"{n / sum(found):.0%}" if sum(found) else "" for n in found]
+        rows.append((kind, sum(found), *shares))
+    return [
+        "## Roles of kinds of source",
+        "",
+        "A rough count over the whole corpus: sentences whose source holds a word of the kind "
+        "(`claimstance/camps.py`), and in which roles. Kinds differ as they do in the news; a",
+        "model may learn it.",
+        "",
+        *_table(("kind", "sentences", *ROLES.values()), rows),
     ]
 
 

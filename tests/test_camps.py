@@ -11,6 +11,7 @@ from claimstance.camps import (
     CONFLICTS_FILE,
     Conflict,
     camp_of,
+    count_kinds,
     count_roles,
     difference,
     read_conflicts,
@@ -76,6 +77,20 @@ def test_roles_follow_from_the_stances(articles: list[LabelledArticle]) -> None:
         "unproven accuser": {"North": 1, "South": 0},
         "refuted": {"North": 0, "South": 1},
     }
+
+
+def test_kinds_of_source_are_known_by_their_words(articles: list[LabelledArticle]) -> None:
+    told = [
+        sentence("the Mayor of Arlen", "disputed"),
+        sentence("a union driver"),
+        sentence("a passer-by"),
+        sentence("police", "asserted"),
+        sentence(None),
+    ]
+    counts = count_kinds([LabelledArticle(articles[0].facts, tuple(told))])
+    assert counts["denier"]["government and officials"] == 1
+    assert counts["claimant"]["unions and workers"] == 1
+    assert sum(n for role in counts.values() for n in role.values()) == 2
 
 
 @pytest.mark.parametrize(
