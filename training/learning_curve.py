@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--datasets", type=Path, required=True, help="folder of the datasets")
     parser.add_argument("--work", type=Path, default=ROOT / "out" / "learning-curve")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
-    parser.add_argument("--most", type=int, default=400, help="sentences of an external set")
+    parser.add_argument("--most", type=int, default=300, help="sentences of an external set")
     arguments = parser.parse_args()
 
     recipe = load_recipe(arguments.recipe)
