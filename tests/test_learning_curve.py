@@ -88,10 +88,11 @@ def test_runs_are_scored_kept_and_drawn(
         "real news: certainty",
         "Science certainty (Spearman's ρ)",
     }
-    curve.write_results(runs, tmp_path / "tiny.toml", 5)
+    curve.write_results(runs, tmp_path / "tiny.toml")
     page = (tmp_path / "learning_curve.md").read_text(encoding="utf-8")
     assert "| sentences | 28 | 56 | |" in page
     assert page.count("\n| ") == 3 + len(runs[0]["scores"])
+    assert "of external sets at most 5 sentences" in page
     assert "From half of train to all of it" in page
     assert (tmp_path / "learning_curve.png").stat().st_size > 10_000
 

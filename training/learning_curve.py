@@ -52,12 +52,18 @@ def main() -> None:
     """Do the runs that are missing, then write the table and the picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", type=Path, default=HERE / "recipes" / "minilm.toml")
-    parser.add_argument("--datasets", type=Path, required=True, help="folder of the datasets")
+    parser.add_argument("--datasets", type=Path, help="folder of the datasets")
     parser.add_argument("--work", type=Path, default=ROOT / "out" / "learning-curve")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
+    parser.add_argument("--draw", action="store_true", help="only draw the runs that there are")
     parser.add_argument("--most", type=int, default=300, help="sentences of an external set")
     arguments = parser.parse_args()
 
+    if arguments.draw:
+        write_results([row for _, row in iter_json_lines(RUNS)], arguments.recipe)
+        return
+    if not arguments.datasets:
+        parser.error("name the folder of the datasets with --datasets")
     recipe = load_recipe(arguments.recipe)
     if not isinstance(recipe, TransformerRecipe):
         raise InputError(
@@ -88,7 +94,7 @@ def main() -> None:
             with RUNS.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
             print(row, flush=True)
-    write_results(finished_runs(made_of), arguments.recipe, arguments.most)
+    write_results(finished_runs(made_of), arguments.recipe)
 
 
 def fingerprint(recipe: Path) -> str:
@@ -148,6 +154,7 @@ def run_one(
         "sentences": sum(len(a.sentences) for a in chosen),
         "minutes": round(minutes, 1),
         "made_of": made_of,
+        "most": most,
         "scores": score(load_model(folder / "model"), datasets, most),
     }
 
@@ -194,10 +201,10 @@ def score(model: Any, datasets: Path, most: int) -> dict[str, float]:
     return {name: round(value, 4) for name, value in scores.items()}
 
 
-def write_results(runs: Sequence[dict[str, Any]], recipe: Path, most: int) -> None:
+def write_results(runs: Sequence[dict[str, Any]], recipe: Path) -> None:
     """Write the table and the picture."""
     draw(runs, HERE / "learning_curve.png")
-    write_text(HERE / "learning_curve.md", "\n".join(page(runs, recipe, most)) + "\n")
+    write_text(HERE / "learning_curve.md", "\n".join(page(runs, recipe)) + "\n")
 
 
 def values(runs: Sequence[dict[str, Any]], share: float, name: str) -> list[float]:
@@ -205,7 +212,7 @@ def values(runs: Sequence[dict[str, Any]], share: float, name: str) -> list[floa
     return [run["scores"][name] for run in runs if run["share"] == share]
 
 
-def page(runs: Sequence[dict[str, Any]], recipe: Path, most: int) -> Iterator[str]:
+def page(runs: Sequence[dict[str, Any]], recipe: Path) -> Iterator[str]:
     """The table, and what it says about more of the same."""
     names = list(runs[0]["scores"])
     yield "# The learning curve"
@@ -214,8 +221,10 @@ def page(runs: Sequence[dict[str, Any]], recipe: Path, most: int) -> Iterator[st
         f"Made by `python training/learning_curve.py --datasets FOLDER` from the runs in "
         f"[{RUNS.name}]({RUNS.name}). Recipe `{recipe.relative_to(ROOT)}`, trained on shares of "
         f"train's articles with the seeds {', '.join(map(str, SEEDS))}; of external sets at most "
-        f"{most} sentences, drawn once. Macro-F1 unless another measure is named: the mean of the "
-        "seeds, in brackets the lowest and the highest. Nothing here is the test split."
+        f"{runs[0]['most']} sentences, drawn once. Macro-F1 unless another measure is named: the mean of the "
+        "seeds, in brackets the lowest and the highest. Nothing here is the test split. Train then had "
+        f"{max(r['sentences'] for r in runs)} sentences of {max(r['articles'] for r in runs)} "
+        f"articles (recipe, train and dev: SHA-256 {runs[0]['made_of']}…)."
     )
     yield ""
     yield "![The learning curve](learning_curve.png)"
