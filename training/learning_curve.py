@@ -89,12 +89,20 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // arguments.jobs))
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         # The longest first: then no processor waits at the end.
-        for future in as_completed([pool.submit(work, *run) for run in reversed(left)]):
+        for future in as_completed(
+            [pool.submit(work, *run) for run in sorted(left, key=longest_first)]
+        ):
             row = future.result()
             with RUNS.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
             print(row, flush=True)
     write_results(finished_runs(made_of), arguments.recipe)
+
+
+def longest_first(run: tuple[float, int]) -> tuple[float, int]:
+    """A key to sort runs by."""
+    share, seed = run
+    return -share, seed
 
 
 def fingerprint(recipe: Path) -> str:
