@@ -153,22 +153,23 @@ def evaluate(
 
 def score_stance(articles: Sequence[Sequence[LabelPair]]) -> LabelScore:
     """Score stances; the pairs of one article stand together."""
-    return _score_labels(np.stack([_stance_counts(a) for a in articles]), STANCES)
+    return _score_labels(np.stack([stance_counts(a) for a in articles]), STANCES)
 
 
 def score_certainty(articles: Sequence[Sequence[LabelPair]]) -> LabelScore:
     """Score certainties where gold has a claim; the pairs of one article stand together."""
-    return _score_labels(np.stack([_certainty_counts(a) for a in articles]), CERTAINTIES)
+    return _score_labels(np.stack([certainty_counts(a) for a in articles]), CERTAINTIES)
 
 
-def _stance_counts(article: Sequence[LabelPair]) -> Ints:
+def stance_counts(article: Sequence[LabelPair]) -> Ints:
+    """Count gold against predicted stances; shape (stances, stances)."""
     gold = [STANCES.index(g.stance) for g, _ in article]
     predicted = [STANCES.index(p.stance) for _, p in article]
     return st.confusion(gold, predicted, len(STANCES))
 
 
-def _certainty_counts(article: Sequence[LabelPair]) -> Ints:
-    """One label more than there are certainties: none."""
+def certainty_counts(article: Sequence[LabelPair]) -> Ints:
+    """Count certainties where gold has a claim; a last row and column stand for none."""
     scale: list[str | None] = [*CERTAINTIES, None]
     claims = [(g, p) for g, p in article if g.certainty is not None]
     gold = [scale.index(g.certainty) for g, _ in claims]

@@ -83,10 +83,10 @@ def page(table: str, shipped: Evaluation) -> str:
             f"{shipped.sentences} sentences of real news (US political news, newswire, Wikinews), "
             "labelled by the scheme in two passes blind to each other; no model was trained or "
             "calibrated on them, but they helped to choose the model and to see what the corpus "
-            "lacked, and the cue rules were mended by them: the figures flatter both. About half of "
-            "the first 530 were drawn at random, the others because a cue word of a rare stance or "
-            "a hedge stands in them. Both passes were made with a language model, so their "
-            "agreement is an upper bound. In brackets: bootstrap 95% intervals, "
+            "lacked, and the cue rules were mended by them: the figures flatter both. About half "
+            "of the first 530 were drawn at random, the others because a cue word of a rare "
+            "stance or a hedge stands in them. Both passes were made with a language model, so "
+            "their agreement is an upper bound. In brackets: bootstrap 95% intervals, "
             f"{RESAMPLES} resamples by article, seed {SEED}.",
             "",
             table,

@@ -42,6 +42,7 @@ COMMANDS = [
     ["train"],
     ["export"],
     ["evaluate"],
+    ["compare"],
     ["align"],
     ["corpus"],
     *(["corpus", name] for name in ("check", "agreement", "add", "sheets", "second", "settle")),
@@ -583,6 +584,32 @@ def test_evaluating(run_here: Run, predicted: Path, tiny_corpus: Path, tmp_path:
     assert scores["stance"]["accuracy"]["value"] == pytest.approx(sum(right) / 14)
     assert (tmp_path / "scores" / "confusion.png").read_bytes().startswith(b"\x89PNG")
     assert f"claimstance evaluate --gold {gold} --predictions p.jsonl --out scores" in outcome.out
+
+
+def test_comparing(run_here: Run, predicted: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+    gold = tiny_corpus / "test.jsonl"
+    labels = {(s.article_id, s.position): s for s in read_records(gold, LabelledSentence)}
+    perfect = [
+        p.model_copy(
+            update={
+                name: getattr(labels[p.article_id, p.position], name)
+                for name in ("stance", "certainty", "source", "cues")
+            }
+        )
+        for p in read_records(predicted, Prediction)
+    ]
+    write_records(tmp_path / "best.jsonl", perfect)
+    outcome = run_here("compare", "p.jsonl", "best.jsonl", "--gold", gold, "--out", "compared")
+    assert (outcome.code, outcome.err) == (0, "")
+    page = (tmp_path / "compared" / "README.md").read_text("utf-8")
+    assert page.strip() == outcome.out.strip()
+    result = json.loads((tmp_path / "compared" / "comparison.json").read_text("utf-8"))
+    assert result["stance"][0]["second"] == 1
+    assert result["stance"][1]["only_first"] == 0
+    refused(
+        run_here("compare", "p.jsonl", "none.jsonl", "--gold", gold),
+        "none.jsonl: expected a file that can be read, found no such file or directory",
+    )
 
 
 def test_evaluating_what_is_not_all_there(

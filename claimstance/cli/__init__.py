@@ -31,6 +31,7 @@ app.command("report")(classifying.report)
 app.command("train")(training.train)
 app.command("export")(training.export)
 app.command("evaluate")(scoring.evaluate)
+app.command("compare")(scoring.compare)
 app.command("align")(corpus.align)
 app.add_typer(corpus.app, name="corpus")
 
