@@ -56,6 +56,9 @@ class LabelScore:
     macro_f1: Estimate
     accuracy: Estimate
     kappa: Estimate
+    matthews: Estimate
+    #: For labels on a scale, among the sentences to which both sides give one; else None.
+    quadratic_kappa: Estimate | None
     classes: dict[str, ClassScore]
     confusion: list[list[int]]
 
@@ -158,7 +161,9 @@ def score_stance(articles: Sequence[Sequence[LabelPair]]) -> LabelScore:
 
 def score_certainty(articles: Sequence[Sequence[LabelPair]]) -> LabelScore:
     """Score certainties where gold has a claim; the pairs of one article stand together."""
-    return _score_labels(np.stack([certainty_counts(a) for a in articles]), CERTAINTIES)
+    return _score_labels(
+        np.stack([certainty_counts(a) for a in articles]), CERTAINTIES, on_a_scale=True
+    )
 
 
 def stance_counts(article: Sequence[LabelPair]) -> Ints:
@@ -176,13 +181,19 @@ def certainty_counts(article: Sequence[LabelPair]) -> Ints:
     return st.confusion(gold, [scale.index(p.certainty) for _, p in claims], len(scale))
 
 
-def _score_labels(counts: Ints, labels: Sequence[str]) -> LabelScore:
+def _score_labels(counts: Ints, labels: Sequence[str], *, on_a_scale: bool = False) -> LabelScore:
     total = counts.sum(axis=0)
     return LabelScore(
         sentences=int(total.sum()),
         macro_f1=st.bootstrap(counts, partial(st.macro_f1, labels=range(len(labels)))),
         accuracy=st.bootstrap(counts, st.accuracy),
         kappa=st.bootstrap(counts, st.kappa),
+        matthews=st.bootstrap(counts, st.matthews),
+        quadratic_kappa=(
+            st.bootstrap(counts[:, : len(labels), : len(labels)], st.quadratic_kappa)
+            if on_a_scale
+            else None
+        ),
         classes={
             label: ClassScore(
                 precision=st.bootstrap(counts, partial(st.precision, label=i)),
@@ -253,9 +264,13 @@ def markdown_page(evaluation: Evaluation, *, gold: str, predictions: str, comman
 
 
 def _overview(scores: Mapping[str, LabelScore]) -> list[str]:
-    head = ["| | sentences | macro-F1 | accuracy | Cohen's κ |", "| --- | --: | --: | --: | --: |"]
+    head = [
+        "| | sentences | macro-F1 | accuracy | Cohen's κ | quadratic κ | Matthews |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
+    ]
     rows = [
-        f"| {name} | {s.sentences} | {s.macro_f1} | {s.accuracy} | {s.kappa} |"
+        f"| {name} | {s.sentences} | {s.macro_f1} | {s.accuracy} | {s.kappa} "
+        f"| {s.quadratic_kappa or ''} | {s.matthews} |"
         for name, s in scores.items()
     ]
     return [*head, *rows, ""]

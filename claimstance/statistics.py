@@ -110,6 +110,27 @@ def kappa(matrices: Floats) -> Floats:
     return _ratio(accuracy(matrices) - by_chance, 1 - by_chance)
 
 
+def quadratic_kappa(matrices: Floats) -> Floats:
+    """Kappa for labels on a scale: a miss counts by the square of its distance (Cohen 1968)."""
+    scale = np.arange(matrices.shape[1], dtype=np.float64)
+    distance = np.square(scale[:, None] - scale[None, :])
+    rows, columns = matrices.sum(axis=2), matrices.sum(axis=1)
+    found = (matrices * distance).sum(axis=(1, 2))
+    chance = np.einsum("ni,nj,ij->n", rows, columns, distance)
+    by_chance = _ratio(chance, matrices.sum(axis=(1, 2)))
+    # No distance by chance: both give everything one and the same label.
+    return np.where(by_chance == 0, 0.0, 1 - _ratio(found, by_chance))
+
+
+def matthews(matrices: Floats) -> Floats:
+    """Matthews correlation, for any number of labels (Gorodkin 2004); 0 if one side is constant."""
+    total = matrices.sum(axis=(1, 2))
+    rows, columns = matrices.sum(axis=2), matrices.sum(axis=1)
+    shared = np.trace(matrices, axis1=1, axis2=2) * total - (rows * columns).sum(axis=1)
+    spread = [np.square(total) - np.square(side).sum(axis=1) for side in (rows, columns)]
+    return _ratio(shared, np.sqrt(spread[0] * spread[1]))
+
+
 def one_against_rest(matrices: Ints, label: int) -> Ints:
     """Fold matrices to two labels: this one (index 1) and all others (index 0)."""
     hits = matrices[:, label, label]

@@ -58,6 +58,8 @@ def test_stance_scores_are_those_of_scikit_learn(gold: list[LabelledSentence]) -
     truth, given = [s.stance for s in gold], [s.stance for s in other]
     assert result.macro_f1.value == pytest.approx(metrics.f1_score(truth, given, average="macro"))
     assert result.kappa.value == pytest.approx(metrics.cohen_kappa_score(truth, given))
+    assert result.matthews.value == pytest.approx(metrics.matthews_corrcoef(truth, given))
+    assert result.quadratic_kappa is None
     assert result.confusion == metrics.confusion_matrix(truth, given, labels=STANCES).tolist()
     report = metrics.classification_report(truth, given, output_dict=True)
     for label, scored in result.classes.items():
