@@ -36,20 +36,23 @@ class Conflict(Record):
     """One line of ``conflicts.jsonl``: a conflict that several articles tell of."""
 
     conflict: str
-    articles: Annotated[tuple[str, ...], Field(min_length=1)]
+    articles: Annotated[tuple[str, ...], Field(min_length=2)]
     #: Each camp, and the words by which a source is known as its own.
     camps: Annotated[dict[str, tuple[str, ...]], Field(min_length=2, max_length=2)]
 
 
 #: Words by which kinds of source are known, for a rough count over the whole corpus.
 SOURCE_KINDS: Final[Mapping[str, str]] = {
-    "government and officials": r"govern|minist|president|mayor|council|official|agency|department",
-    "opposition and activists": r"opposition|activist|campaigner|protest|rebel|resident|villager",
-    "companies": r"company|firm|chief executive|manufacturer|operator|owner",
-    "unions and workers": r"union|worker|employee|driver|nurse|teacher",
-    "police and prosecutors": r"police|prosecutor|detective|sheriff",
-    "the accused and their lawyers": r"lawyer|defen[cs]e|attorney|solicitor|accused|defendant",
-    "scientists": r"researcher|scientist|study|professor|university",
+    "government and officials": r"governments?|minist\w+|president|mayor|council\w*|officials?|"
+    r"agency|department",
+    "opposition and activists": r"opposition|activists?|campaigners?|protest\w*|rebels?|"
+    r"residents?|villagers?",
+    "companies": r"company|companies|firms?|chief executive|manufacturers?|operators?|owners?",
+    "unions and workers": r"unions?|workers?|employees?|drivers?|nurses?|teachers?",
+    "police and prosecutors": r"police|prosecut\w+|detectives?|sheriff\w*",
+    "the accused and their lawyers": r"lawyers?|defen[cs]e|attorneys?|solicitors?|accused|"
+    r"defendants?",
+    "scientists": r"researchers?|scientists?|study|professor|university",
 }
 
 #: How often each camp stands in each role: ``counts[role][camp]``.
@@ -66,6 +69,14 @@ def read_conflicts(corpus: Path, articles: Sequence[LabelledArticle]) -> list[Co
     if not path.exists():
         return []
     conflicts = read_records(path, Conflict)
+    names = [conflict.conflict for conflict in conflicts]
+    if len(set(names)) < len(names):
+        raise InputError(
+            str(path),
+            expected="each conflict once",
+            found=f"{next(n for n in names if names.count(n) > 1)!r} twice",
+            fix="put its articles into one line",
+        )
     known = {a.facts.article_id for a in articles}
     for conflict in conflicts:
         for article_id in conflict.articles:
@@ -108,7 +119,9 @@ def _stands_in(name: str, source: str) -> bool:
 
 def count_kinds(articles: Sequence[LabelledArticle]) -> RoleCounts:
     """Count roughly, by the words of the source, how often each kind stands in each role."""
-    patterns = {kind: re.compile(p, re.IGNORECASE) for kind, p in SOURCE_KINDS.items()}
+    patterns = {
+        kind: re.compile(rf"\b(?:{p})\b", re.IGNORECASE) for kind, p in SOURCE_KINDS.items()
+    }
     found = Counter(
         (ROLES[sentence.stance], kind)
         for article in articles

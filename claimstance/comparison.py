@@ -31,18 +31,20 @@ class Difference:
         first: the score of the first file.
         second: the score of the second file.
         ahead: second less first, with a paired bootstrap 95% interval by article.
-        only_first: sentences on which only the first file is right.
-        only_second: sentences on which only the second file is right.
-        p_value: McNemar's exact test, two-sided, of these two counts.
+        counts: on how many sentences only the first file is right, and only the second;
+            None for a mean of several scores, which no count of sentences tests.
     """
 
     name: str
     first: float
     second: float
     ahead: Estimate
-    only_first: int
-    only_second: int
-    p_value: float
+    counts: tuple[int, int] | None
+
+    @property
+    def p_value(self) -> float | None:
+        """McNemar's exact test, two-sided, of the counts."""
+        return mcnemar(*self.counts) if self.counts else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Comparison:
         return asdict(self)
 
 
-def compare(first: Sequence[Pair], second: Sequence[Pair]) -> Comparison:
+def compare_predictions(first: Sequence[Pair], second: Sequence[Pair]) -> Comparison:
     """Compare two labellings of the same gold sentences.
 
     Args:
@@ -68,7 +70,10 @@ def compare(first: Sequence[Pair], second: Sequence[Pair]) -> Comparison:
 
     Raises:
         InputError: if there is no sentence to compare.
+        ValueError: if the gold sentences of the two are not the same.
     """
+    if [gold for gold, _ in first] != [gold for gold, _ in second]:
+        raise ValueError("both labellings must be paired with the same gold sentences, in order")
     if not first:
         raise InputError(
             "the gold labels", expected="sentences", found="none", fix="name another file"
@@ -110,7 +115,7 @@ def _differences(
     everything = partial(st.macro_f1, labels=range(len(labels)))
     overall = [_right(pairs, None) for pairs in hits]
     rows = [
-        _difference("macro-F1", both, everything, overall),
+        _difference("macro-F1", both, everything, None),
         _difference("accuracy", both, st.accuracy, overall),
     ]
     for place, label in enumerate(labels):
@@ -130,24 +135,16 @@ def _difference(
     name: str,
     both: Ints,
     statistic: Callable[[Floats], Floats],
-    right: Sequence[Sequence[bool]],
+    right: Sequence[Sequence[bool]] | None,
 ) -> Difference:
     def gain(counts: Floats) -> Floats:
         return statistic(counts[:, 1]) - statistic(counts[:, 0])
 
     total = both.sum(axis=0).astype(np.float64)
     first, second = (float(statistic(total[i : i + 1])[0]) for i in range(2))
-    pairs = list(zip(*right, strict=True))
-    only_first, only_second = pairs.count((True, False)), pairs.count((False, True))
-    return Difference(
-        name=name,
-        first=first,
-        second=second,
-        ahead=st.bootstrap(both, gain),
-        only_first=only_first,
-        only_second=only_second,
-        p_value=mcnemar(only_first, only_second),
-    )
+    pairs = list(zip(*right, strict=True)) if right else []
+    counts = pairs.count((True, False)), pairs.count((False, True))
+    return Difference(name, first, second, st.bootstrap(both, gain), counts if right else None)
 
 
 def comparison_page(comparison: Comparison, *, names: Sequence[str], command: str) -> str:
@@ -161,7 +158,10 @@ def comparison_page(comparison: Comparison, *, names: Sequence[str], command: st
             f"{comparison.articles} articles. How far the second is ahead: paired bootstrap 95% "
             f"intervals, {st.RESAMPLES} resamples by article, seed {st.SEED}. Only right in one: "
             "sentences, and the p-value of McNemar's exact test; for one label, a sentence counts "
-            "as right if the label is rightly given or rightly withheld.",
+            "as right if the label is rightly given or rightly withheld. The test takes sentences "
+            "as independent, which those of one article are not, and p-values are not corrected "
+            "for their number: where they and the intervals disagree, trust the intervals, and "
+            "neither where only a few sentences differ.",
             "",
             f"Made by `{command}`.",
             "",
@@ -172,12 +172,11 @@ def comparison_page(comparison: Comparison, *, names: Sequence[str], command: st
 
 
 def _table(name: str, differences: Sequence[Difference]) -> list[str]:
-    rows = [
-        f"| {d.name} | {d.first:.3f} | {d.second:.3f} | {d.ahead.value:+.3f} "
-        f"[{d.ahead.low:+.3f}, {d.ahead.high:+.3f}] | {d.only_first} | {d.only_second} "
-        f"| {d.p_value:.2g} |"
-        for d in differences
-    ]
+    rows = []
+    for d in differences:
+        counts = f"{d.counts[0]} | {d.counts[1]} | {d.p_value:.2g}" if d.counts else "| |"
+        ahead = f"{d.ahead.value:+.3f} [{d.ahead.low:+.3f}, {d.ahead.high:+.3f}]"
+        rows.append(f"| {d.name} | {d.first:.3f} | {d.second:.3f} | {ahead} | {counts} |")
     return [
         f"## {name}",
         "",

@@ -249,13 +249,15 @@ def _check_camps(roles: Mapping[str, RoleCounts]) -> Finding:
     check = "in each conflict, both camps claim, deny and accuse without proof about equally often"
     if not uneven:
         return Finding(check, "no conflict is described", False)
+    for _, conflict, role in uneven:
+        if not any(roles[conflict][role].values()):
+            return Finding(check, f"{conflict}: no camp is ever {role}", False)
     share, conflict, role = uneven[0]
     found = " to ".join(f"{camp} {n}" for camp, n in roles[conflict][role].items())
     return Finding(
         check,
-        f"{len(roles)} conflicts; most uneven: {role}, {found}: {share:.0%} apart",
-        share < MOST_CAMP_DIFFERENCE
-        and all(any(counts[role].values()) for counts in roles.values() for role in CHECKED_ROLES),
+        f"{len(roles)} conflicts; most uneven: {conflict}, {role}, {found}: {share:.0%} apart",
+        share < MOST_CAMP_DIFFERENCE,
     )
 
 
@@ -269,7 +271,10 @@ def _check_spans(sentences: Sequence[LabelledSentence]) -> Finding:
 
     wrong = [s.text for s in sentences if lacks_or_has_too_many(s)]
     return Finding(
-        "cues wherever another voice or a hedge decides, and only there", _some(wrong), not wrong
+        "cues wherever another voice or a hedge decides, and only there; no source in the writer's "
+        "own voice",
+        _some(wrong),
+        not wrong,
     )
 
 

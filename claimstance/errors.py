@@ -7,6 +7,7 @@ to mend it, so that the command line can print it as one line, with no traceback
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 class InputError(Exception):
@@ -25,6 +26,14 @@ class InputError(Exception):
         self.found = found
         self.fix = fix
         super().__init__(f"{where}: expected {expected}, found {found}. To mend it: {fix}.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keyword-only arguments are lost on the way out of another process without this.
+        return _rebuild, (self.where, self.expected, self.found, self.fix)
+
+
+def _rebuild(where: str, expected: str, found: str, fix: str) -> InputError:
+    return InputError(where, expected=expected, found=found, fix=fix)
 
 
 def must_be_free(folder: Path) -> None:

@@ -155,12 +155,12 @@ def evaluate(
 
 
 def score_stance(articles: Sequence[Sequence[LabelPair]]) -> LabelScore:
-    """Score stances; the pairs of one article stand together."""
+    """Score stances; the pairs of one article stand together, and there is at least one."""
     return _score_labels(np.stack([stance_counts(a) for a in articles]), STANCES)
 
 
 def score_certainty(articles: Sequence[Sequence[LabelPair]]) -> LabelScore:
-    """Score certainties where gold has a claim; the pairs of one article stand together."""
+    """Score certainties where gold has a claim; as `score_stance`."""
     return _score_labels(
         np.stack([certainty_counts(a) for a in articles]), CERTAINTIES, on_a_scale=True
     )

@@ -85,7 +85,7 @@ def score_set(
     path = folder / external.file
     if not path.exists():
         return None
-    rows = [row for _, row in iter_json_lines(path) if external.gold(row) is not None]
+    rows = [row for where, row in iter_json_lines(path) if _is_labelled(external, row, where)]
     if not rows:
         raise InputError(
             str(path),
@@ -100,14 +100,44 @@ def score_set(
         (external.gold(row), external.answer(row, p))
         for row, p in zip(rows, predictions, strict=True)
     ]
-    documents = [str(row.get("claimId") or document_of(row["id"])) for row in rows]
-    score = _macro_f1(external, documents, pairs) if external.labels else _spearman(pairs)
+    if external.labels:
+        documents = [str(row.get("claimId") or document_of(str(row["id"]))) for row in rows]
+        score = _macro_f1(external, documents, pairs)
+    else:
+        score = _spearman(pairs)
     return ExternalScore(external.name, external.measure, len(rows), score)
 
 
+def _is_labelled(external: ExternalSet, row: Row, where: str) -> bool:
+    """Whether the row has a clean answer; a row that is none of the set's is an error."""
+    try:
+        gold = external.gold(row)
+        has_text = "id" in row and "text" in row
+        known = gold is None or not external.labels or gold in external.labels
+    except (KeyError, TypeError, ValueError) as error:
+        raise _not_a_row(external, where, f"{type(error).__name__}: {error}") from None
+    if not has_text or not known:
+        found = f"the label {gold!r}" if not known else "no 'id' or no 'text'"
+        raise _not_a_row(external, where, found)
+    return gold is not None
+
+
+def _not_a_row(external: ExternalSet, where: str, found: str) -> InputError:
+    return InputError(
+        where,
+        expected=f"a sentence of {external.name}",
+        found=found,
+        fix="see evaluation/README.md for the format",
+    )
+
+
 def article_of_row(row: Row) -> Article:
-    """A row as an article: the sentences before it, then the sentence itself."""
-    return Article(str(row["id"]), None, spans_of(sentences_of_row(row)))
+    """A row as an article: the sentences before it, then the sentence itself.
+
+    Where the context is a rumour that a headline tells of, "CLAIM:" before it is no part of it.
+    """
+    context = str(row.get("context") or "").removeprefix("CLAIM:")
+    return Article(str(row["id"]), None, spans_of(sentences_of_row({**row, "context": context})))
 
 
 def _macro_f1(
@@ -162,7 +192,7 @@ def _voice(_: Row, prediction: Prediction) -> str:
 
 
 def _szeged(row: Row) -> str | None:
-    return row["certainty"] if row.get("certainty") else None
+    return row["certainty"] if row["certainty_accept"] else None
 
 
 def _certainty(row: Row, prediction: Prediction) -> str:

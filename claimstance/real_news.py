@@ -7,7 +7,7 @@ scored on it with the user's own copies of the datasets.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +69,8 @@ def read_real_news(data: DataFolder) -> RealNews | None:
                 found=f"row {row_id!r} of {dataset!r} in one of them only",
                 fix="label every sentence in both passes",
             )
-    settled = _by_place(read_records(data.real_settled, SettledRow))
+    decisions = read_records(data.real_settled, SettledRow) if data.real_settled.exists() else []
+    settled = _by_place(decisions)
     pairs: dict[str, list[tuple[StandoffRow, StandoffRow]]] = defaultdict(list)
     for place, row in first.items():
         pairs[document_of(row.id)].append((row, second[place]))
@@ -95,12 +96,33 @@ def read_real_news(data: DataFolder) -> RealNews | None:
 
 
 def document_of(row_id: str) -> str:
-    """The article that a row is from: its id without the number of the sentence."""
-    return row_id.rpartition("-")[0]
+    """The article that a row is from: its id without the last dash and what follows.
+
+    Raises:
+        InputError: if the id has no dash.
+    """
+    document, dash, _ = row_id.rpartition("-")
+    if not dash:
+        raise InputError(
+            f"the row {row_id!r}",
+            expected="an id of article and sentence, joined by a dash, as in 'wire-17-3'",
+            found="one without a dash",
+            fix="number the rows so that those of one article can be told",
+        )
+    return document
 
 
-def _by_place(rows: Iterable[StandoffRow]) -> dict[Place, StandoffRow]:
-    return {(row.dataset, row.id): row for row in rows}
+def _by_place(rows: Sequence[StandoffRow]) -> dict[Place, StandoffRow]:
+    places = {(row.dataset, row.id): row for row in rows}
+    if len(places) < len(rows):
+        twice = next(r for r in rows if places[r.dataset, r.id] is not r)
+        raise InputError(
+            "the labels of real news",
+            expected="each row once in a file",
+            found=f"row {twice.id!r} of {twice.dataset!r} twice",
+            fix="delete one of the lines",
+        )
+    return places
 
 
 #: From articles to predictions of all their sentences.
@@ -125,7 +147,11 @@ def score_real_news(predict: Predict, data: DataFolder, datasets: Path) -> Evalu
 
 
 def score_second_pass(data: DataFolder, datasets: Path) -> Evaluation:
-    """Score the second annotation pass against the first: the ceiling of a model."""
+    """Score the second annotation pass against the first: the ceiling of a model.
+
+    Raises:
+        InputError: as `score_real_news`.
+    """
     first, second = (
         align_rows(read_records(path, StandoffRow), datasets)[0]
         for path in (data.real_first, data.real_second)

@@ -141,11 +141,8 @@ def align_rows(
 
 
 def sentences_of_row(row: Mapping[str, Any]) -> list[str]:
-    """The sentences of a dataset's ``context``, and last its ``text``; the spaces made single.
-
-    Where the context is a rumour that a headline tells of, "CLAIM:" before it is no part of it.
-    """
-    before = " ".join(str(row.get("context") or "").removeprefix("CLAIM:").split())
+    """The sentences of a dataset's ``context``, and last its ``text``; the spaces made single."""
+    before = " ".join(str(row.get("context") or "").split())
     context = [before[start:end] for start, end in split_sentences(before)]
     return [*context, " ".join(str(row.get("text", "")).split())]
 

@@ -99,6 +99,8 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
         callbacks=[_JsonLog(out / LOG_FILE)],
     )
     trainer.remove_callback(PrinterCallback)  # the log is a file; see LOG_FILE
+    if trainer.is_world_process_zero():
+        _log(out / LOG_FILE, {"bf16": trainer.args.bf16})
     trainer.train(resume_from_checkpoint=str(_whole_checkpoints(out)[-1]) if resume else None)
     if trainer.is_world_process_zero():
         _save(model, tokenizer, recipe, settings, dev_articles, out)
@@ -152,8 +154,7 @@ def _freeze(model: ClaimstanceModel, settings: OptimiserRecipe) -> None:
     if settings.freeze_embeddings:
         model.encoder.get_input_embeddings().requires_grad_(False)
     if settings.freeze_layers:
-        # The encoders of transformers keep their layers in one list, after the embeddings.
-        layers = next(m for m in model.encoder.modules() if isinstance(m, torch.nn.ModuleList))
+        embeddings, layers = _parts(model.encoder)
         if settings.freeze_layers >= len(layers):
             raise InputError(
                 "optimiser.freeze_layers in the recipe",
@@ -161,8 +162,23 @@ def _freeze(model: ClaimstanceModel, settings: OptimiserRecipe) -> None:
                 found=str(settings.freeze_layers),
                 fix="leave some of them to be trained",
             )
-        model.encoder.embeddings.requires_grad_(False)
+        embeddings.requires_grad_(False)
         layers[: settings.freeze_layers].requires_grad_(False)
+
+
+def _parts(encoder: torch.nn.Module) -> tuple[torch.nn.Module, torch.nn.ModuleList]:
+    """The embeddings of an encoder and its layers, where it has them as BERT and its kin do."""
+    embeddings = getattr(encoder, "embeddings", None)
+    lists = (m for m in encoder.modules() if isinstance(m, torch.nn.ModuleList))
+    layers = next(lists, torch.nn.ModuleList())
+    if embeddings is None or len(layers) != getattr(encoder.config, "num_hidden_layers", None):
+        raise InputError(
+            "optimiser.freeze_layers in the recipe",
+            expected="a backbone with 'embeddings' and one list of layers, such as BERT or MPNet",
+            found=type(encoder).__name__,
+            fix="set freeze_layers to 0, or choose another backbone",
+        )
+    return embeddings, layers
 
 
 def window_settings(tokenizer: Tokenizer, recipe: WindowRecipe) -> WindowSettings:
@@ -367,9 +383,13 @@ class _JsonLog(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         if state.is_world_process_zero:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
+            _log(self.path, {"step": state.global_step, **(logs or {})})
+
+
+def _log(path: Path, line: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def _save(

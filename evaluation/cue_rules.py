@@ -112,9 +112,9 @@ UNPROVEN = _any(
     r"(?:offer\w*|provid\w*|cit\w*|giv\w*|present\w*|produc\w*|any)?"
     r" ?(?:any )?(?:\w+ )?(?:evidence|proof|documentation|documents|details)",
     r"(?:unverified|unconfirmed|unsubstantiated|unproven|uncorroborated|unsupported)",
-    r"(?:could|can|cannot|has|have|had|was|were|been|be|not) (?:not |yet |never |be |been )*"
-    r"(?:independently |immediately )?(?:verified|confirmed|corroborated|substantiated|proven)"
-    r"(?<!been confirmed)(?<!was confirmed)(?<!were confirmed)",
+    r"(?:not|n't|n’t|never|yet to|cannot|nor) (?:yet |been |be |ever |been )*"
+    r"(?:independently |immediately )?(?:been )?(?:verified|confirmed|corroborated|substantiated|"
+    r"proven|proved)",
     r"(?:could|can) ?not (?:independently |immediately )?(?:verify|confirm|corroborate|establish)",
     r"(?:unclear|clear|not known|unknown|not certain|uncertain|not yet known|too early to say|"
     r"remains to be seen) (?:\w+ )?(?:whether|if)",
@@ -122,7 +122,7 @@ UNPROVEN = _any(
     r"yet to (?:be )?(?:confirm(?:ed)?|verif(?:y|ied)|produce|prove|provide|establish|determine)",
     r"(?:looking|look|looks|looked) into (?:whether|reports?|claims?|allegations?|the)",
     r"(?:investigating|trying to determine|examining) (?:whether|if|reports?|claims?)",
-    r"(?:not|n't|declined to) sa(?:y|id) (?:whether|if)",
+    r"(?:not|\w+n['’]t|declined to|refused to|would not) sa(?:y|id) (?:whether|if)",
     r"no one has|nobody has|none of .* has been (?:shown|published|released)",
     r"trying to establish whether|has (?:not|never) (?:released|produced|published|shown|supplied)",
 )

@@ -1,6 +1,6 @@
 """Scores a model on sentences of real text that people labelled for other projects.
 
-    python evaluation/external.py --datasets FOLDER [--model models/minilm] [--most 600]
+    python evaluation/external.py --datasets FOLDER [--model FOLDER] [--most NUMBER]
 
 Sets that ``FOLDER`` does not hold are skipped, and named. Writes
 ``evaluation/results/external.md``. What each set asks, and how our labels answer it,
@@ -37,24 +37,26 @@ def main() -> None:
             scores.append(found)
         else:
             skipped.append(f"{external.name}: {external.file} is not there")
-    text = page(model.settings.name, scores, skipped)
+    options = f" --model {arguments.model}" if arguments.model != SHIPPED else ""
+    options += f" --most {arguments.most}" if arguments.most else ""
+    text = page(model.settings.name, scores, skipped, options)
     write_text(RESULTS / "external.md", text)
     print(text)
 
 
-def page(model: str, scores: list[ExternalScore], skipped: list[str]) -> str:
+def page(model: str, scores: list[ExternalScore], skipped: list[str], options: str) -> str:
     """The table, and what was left out."""
     rows = [f"| {s.name} | {s.sentences} | {s.measure} | {s.score} |" for s in scores]
     return "\n".join(
         [
             "# On other people's labels",
             "",
-            "Made by `python evaluation/external.py --datasets FOLDER` (FOLDER: your copies of "
-            "the sets; see [evaluation/README.md](../README.md)).",
+            f"Made by `python evaluation/external.py --datasets FOLDER{options}` (FOLDER: your "
+            "copies of the sets; see [evaluation/README.md](../README.md)).",
             "",
             f"Model: `{model}`. No model of this project was trained on these sets. In brackets: "
             f"bootstrap 95% intervals, {RESAMPLES} resamples by article (science certainty: by "
-            f"sentence), seed {SEED}.",
+            f"sentence; Emergent: by rumour), seed {SEED}.",
             "",
             "| set | sentences | measure | score |",
             "| --- | --: | --- | --: |",

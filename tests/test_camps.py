@@ -22,7 +22,7 @@ from claimstance.records import LabelledSentence, write_records
 
 BORDER = Conflict(
     conflict="border",
-    articles=("x1",),
+    articles=("x1", "x3"),
     camps={"North": ("Northern", "General Ost"), "South": ("the South",)},
 )
 
@@ -84,6 +84,7 @@ def test_kinds_of_source_are_known_by_their_words(articles: list[LabelledArticle
         sentence("the Mayor of Arlen", "disputed"),
         sentence("a union driver"),
         sentence("a passer-by"),
+        sentence("two accompanying confirmations"),
         sentence("police", "asserted"),
         sentence(None),
     ]
@@ -105,5 +106,12 @@ def test_a_conflict_in_an_unknown_article(tmp_path: Path, articles: list[Labelle
     assert read_conflicts(tmp_path, articles) == []
     write_records(tmp_path / CONFLICTS_FILE, [BORDER])
     expected = "conflict 'border': expected ids of articles in the corpus, found 'x1'"
+    with pytest.raises(InputError, match=re.escape(expected)):
+        read_conflicts(tmp_path, articles)
+
+
+def test_a_conflict_that_stands_twice(tmp_path: Path, articles: list[LabelledArticle]) -> None:
+    write_records(tmp_path / CONFLICTS_FILE, [BORDER, BORDER])
+    expected = "expected each conflict once, found 'border' twice"
     with pytest.raises(InputError, match=re.escape(expected)):
         read_conflicts(tmp_path, articles)

@@ -605,7 +605,7 @@ def test_comparing(run_here: Run, predicted: Path, tiny_corpus: Path, tmp_path: 
     assert page.strip() == outcome.out.strip()
     result = json.loads((tmp_path / "compared" / "comparison.json").read_text("utf-8"))
     assert result["stance"][0]["second"] == 1
-    assert result["stance"][1]["only_first"] == 0
+    assert result["stance"][1]["counts"][0] == 0
     refused(
         run_here("compare", "p.jsonl", "none.jsonl", "--gold", gold),
         "none.jsonl: expected a file that can be read, found no such file or directory",

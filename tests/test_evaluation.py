@@ -60,6 +60,7 @@ def test_stance_scores_are_those_of_scikit_learn(gold: list[LabelledSentence]) -
     assert result.kappa.value == pytest.approx(metrics.cohen_kappa_score(truth, given))
     assert result.matthews.value == pytest.approx(metrics.matthews_corrcoef(truth, given))
     assert result.quadratic_kappa is None
+
     assert result.confusion == metrics.confusion_matrix(truth, given, labels=STANCES).tolist()
     report = metrics.classification_report(truth, given, output_dict=True)
     for label, scored in result.classes.items():
@@ -71,6 +72,22 @@ def test_stance_scores_are_those_of_scikit_learn(gold: list[LabelledSentence]) -
             ("f1-score", scored.f1),
         ):
             assert estimate.value == pytest.approx(theirs[name])
+
+
+def test_quadratic_kappa_looks_at_certainties_on_both_sides(gold: list[LabelledSentence]) -> None:
+    """Some sentences lose their claim, others their hedge."""
+    changes: list[dict[str, Any]] = [
+        {"stance": "no_claim", "certainty": None, "source": None, "cues": ()},
+        {"certainty": "certain"},
+        {},
+    ]
+    other = [relabel(s, **(changes[i % 3] if s.certainty else {})) for i, s in enumerate(gold)]
+    both = [(g.certainty, o.certainty) for g, o in zip(gold, other, strict=True)]
+    scale = [(CERTAINTIES.index(g), CERTAINTIES.index(o)) for g, o in both if g and o]
+    expected = metrics.cohen_kappa_score(*zip(*scale, strict=True), weights="quadratic")
+    result = score(gold, other).certainty.quadratic_kappa
+    assert result is not None
+    assert result.value == pytest.approx(expected)
 
 
 def test_certainty_is_scored_where_gold_has_a_claim(gold: list[LabelledSentence]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import f1_score
 
 from claimstance.errors import InputError
-from claimstance.external import SETS, ExternalScore, ExternalSet, article_of_row, score_set
+from claimstance.external import SETS, ExternalScore, article_of_row, score_set
 from claimstance.inference import Scores, Text
 from claimstance.labels import CERTAINTIES, STANCES
 from claimstance.settings import ModelSettings
@@ -154,6 +155,27 @@ def test_a_file_without_labels(tmp_path: Path) -> None:
         score_rows(tmp_path, "gum_news.jsonl", [row])
 
 
+@pytest.mark.parametrize(
+    ("file", "row", "found"),
+    [
+        ("polnear.jsonl", {"stance": "asserted", "strict": True}, "KeyError: 'split'"),
+        ("szeged_news.jsonl", {"certainty": "certain"}, "KeyError: 'certainty_accept'"),
+        ("emergent.jsonl", {"label": "nope"}, "the label 'nope'"),
+        ("sci_certainty.jsonl", {"label": "high"}, "ValueError: could not convert"),
+    ],
+)
+def test_a_row_of_another_set(tmp_path: Path, file: str, row: dict[str, Any], found: str) -> None:
+    expected = f"line 1: expected a sentence of {BY_FILE[file].name}, found {found}"
+    with pytest.raises(InputError, match=re.escape(expected)):
+        score_rows(tmp_path, file, [{"text": "asserted", **row}])
+
+
+def test_rows_whose_article_cannot_be_told(tmp_path: Path) -> None:
+    row = {"id": 17, "text": "asserted", "stance": "asserted", "strict": True, "genre": "news"}
+    with pytest.raises(InputError, match="the row '17': expected an id of article and sentence"):
+        score_rows(tmp_path, "gum_news.jsonl", [row])
+
+
 def test_a_draw_is_the_same_each_time(tmp_path: Path) -> None:
     rows = [{"text": c, "label": i} for i, c in enumerate(CERTAINTIES * 5)]
 
@@ -167,7 +189,3 @@ def test_a_draw_is_the_same_each_time(tmp_path: Path) -> None:
     assert drawn(6) == drawn(6)
     assert drawn(6).score != drawn(6, seed=1).score
     assert drawn(99).sentences == len(rows)
-
-
-def test_every_set_says_what_it_measures() -> None:
-    assert all(isinstance(external, ExternalSet) and external.measure for external in SETS)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from claimstance.camps import read_conflicts
 from claimstance.corpus import load_split
 from claimstance.records import LabelledSentence
 
@@ -37,10 +36,3 @@ def test_the_readme_loads_it_with_datasets(
 
 def readme() -> str:
     return (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-
-
-def test_every_conflict_is_told_by_several_articles() -> None:
-    articles = [a for split in ("train", "dev", "test") for a in load_split(CORPUS, split)]
-    conflicts = read_conflicts(CORPUS, articles)
-    assert conflicts
-    assert all(len(conflict.articles) > 1 for conflict in conflicts)

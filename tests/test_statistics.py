@@ -82,6 +82,10 @@ def test_kappa_of_full_agreement_on_one_label_is_no_number_to_boast_of() -> None
     assert stats.kappa(stack([0, 1], [1, 0]))[0] == -1
 
 
+def test_quadratic_kappa_of_one_and_the_same_label_is_no_number_to_boast_of_either() -> None:
+    assert stats.quadratic_kappa(stack([2, 2, 2], [2, 2, 2]))[0] == 0
+
+
 def test_macro_f1_leaves_out_labels_that_do_not_occur() -> None:
     matrix = stack([0, 1], [0, 2])
     # 0 is found, 1 is missed, 2 is wrongly given, 3 does not occur.

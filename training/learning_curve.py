@@ -4,10 +4,11 @@
 
 For each seed the articles of train are put in a random order; a share is the first of
 them, so that a larger share holds the smaller ones. Scored on dev, on the real-news
-development set, and on the external sets that ``FOLDER`` holds (at most ``--most``
-sentences each, the same for every model). Every finished run is a line of
-``training/learning_curve.jsonl``; a second call does what is missing. At the end writes
-the table ``learning_curve.md`` and the picture ``learning_curve.png`` beside it.
+development set (``FOLDER`` must hold its three datasets), and on the external sets that
+``FOLDER`` holds (at most ``--most`` sentences each, the same for every model). Every
+finished run is a line of ``training/learning_curve.jsonl``; a second call does what is
+missing. At the end writes the table ``learning_curve.md`` and the picture
+``learning_curve.png`` beside it.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import json
 import os
 import random
 import shutil
+import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from functools import partial
 from itertools import product
 from multiprocessing import get_context
@@ -33,7 +35,8 @@ from claimstance.annotation import DataFolder
 from claimstance.corpus import ARTICLES_FILE, LabelledArticle, load_split
 from claimstance.errors import InputError
 from claimstance.recipes import TransformerRecipe, load_recipe
-from claimstance.records import iter_json_lines, write_records, write_text
+from claimstance.records import iter_json_lines, read_records, write_records, write_text
+from claimstance.standoff import StandoffRow, align_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = DataFolder(ROOT / "data")
@@ -59,27 +62,29 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=300, help="sentences of an external set")
     arguments = parser.parse_args()
 
+    recipe_path = arguments.recipe.resolve()
     if arguments.draw:
-        write_results([row for _, row in iter_json_lines(RUNS)], arguments.recipe)
+        write_results(read_runs(), recipe_path)
         return
     if not arguments.datasets:
         parser.error("name the folder of the datasets with --datasets")
-    recipe = load_recipe(arguments.recipe)
+    recipe = load_recipe(recipe_path)
     if not isinstance(recipe, TransformerRecipe):
         raise InputError(
-            str(arguments.recipe),
+            str(recipe_path),
             expected="the recipe of a transformer",
             found="that of a baseline",
             fix="name another recipe",
         )
-    made_of = fingerprint(arguments.recipe)
-    done = finished_runs(made_of)
-    left = [
-        run for run in product(SHARES, SEEDS) if run not in {(r["share"], r["seed"]) for r in done}
-    ]
+    # Better now than after the first hours of training.
+    align_rows(read_records(DATA.real_news, StandoffRow), arguments.datasets)
+    made_of = fingerprint(recipe_path, arguments.most)
+    done = {(row["share"], row["seed"]) for row in finished_runs(made_of)}
+    left = [run for run in product(SHARES, SEEDS) if run not in done]
     work = partial(
         run_one,
         recipe=recipe,
+        recipe_path=recipe_path,
         datasets=arguments.datasets,
         work=arguments.work,
         most=arguments.most,
@@ -89,14 +94,11 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // arguments.jobs))
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         # The longest first: then no processor waits at the end.
-        for future in as_completed(
-            [pool.submit(work, *run) for run in sorted(left, key=longest_first)]
-        ):
-            row = future.result()
-            with RUNS.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            print(row, flush=True)
-    write_results(finished_runs(made_of), arguments.recipe)
+        pending = {pool.submit(work, *run): run for run in sorted(left, key=longest_first)}
+        failed = list(record(pending))
+    if failed:
+        sys.exit("\n".join(failed))
+    write_results(finished_runs(made_of), recipe_path)
 
 
 def longest_first(run: tuple[float, int]) -> tuple[float, int]:
@@ -105,21 +107,41 @@ def longest_first(run: tuple[float, int]) -> tuple[float, int]:
     return -share, seed
 
 
-def fingerprint(recipe: Path) -> str:
-    """What the runs are made of: the recipe, train and dev, as the start of a SHA-256."""
-    digest = hashlib.sha256()
-    for path in (recipe, DATA.corpus / "train.jsonl", DATA.corpus / "dev.jsonl"):
+def record(pending: Mapping[Future[dict[str, Any]], tuple[float, int]]) -> Iterator[str]:
+    """Write down each run as it ends; yield what failed, and why, and go on with the rest."""
+    for future in as_completed(pending):
+        try:
+            row = future.result()
+        except Exception as error:
+            share, seed = pending[future]
+            yield f"share {share}, seed {seed}: {error}"
+            continue
+        with RUNS.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        print(row, flush=True)
+
+
+def fingerprint(recipe: Path, most: int) -> str:
+    """What a run is made of, as the start of a SHA-256: recipe, corpus, real news, ``most``."""
+    digest = hashlib.sha256(str(most).encode())
+    names = (ARTICLES_FILE, "train.jsonl", "dev.jsonl")
+    for path in (recipe, *(DATA.corpus / name for name in names), DATA.real_news):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 
+def read_runs() -> list[dict[str, Any]]:
+    """The runs so far; none yet is no error."""
+    return [row for _, row in iter_json_lines(RUNS)] if RUNS.exists() else []
+
+
 def finished_runs(made_of: str) -> list[dict[str, Any]]:
-    """The runs so far.
+    """The runs so far, if they are of this corpus, recipe and ``most``.
 
     Raises:
-        InputError: if some are of another corpus or recipe.
+        InputError: if some are of another.
     """
-    rows = [row for _, row in iter_json_lines(RUNS)] if RUNS.exists() else []
+    rows = read_runs()
     if any(row["made_of"] != made_of for row in rows):
         raise InputError(
             str(RUNS),
@@ -135,18 +157,30 @@ def run_one(
     seed: int,
     *,
     recipe: TransformerRecipe,
+    recipe_path: Path,
     datasets: Path,
     work: Path,
     most: int,
     made_of: str,
 ) -> dict[str, Any]:
-    """Train on a share with a seed, and score; a line of the runs' file."""
+    """Train on a share with a seed, and score; a line of the runs' file.
+
+    Raises:
+        InputError: if the corpus or the recipe has changed since the runs began.
+    """
     import torch
 
     from claimstance.inference import load_model
     from claimstance.training import train_transformer
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    if fingerprint(recipe_path, most) != made_of:
+        raise InputError(
+            str(DATA.root),
+            expected="the corpus and the recipe with which the runs began",
+            found="changed ones",
+            fix="leave them alone until the runs have ended (a git worktree helps)",
+        )
     folder = work / f"{share}-{seed}"
     shutil.rmtree(folder, ignore_errors=True)
     chosen = share_of(load_split(DATA.corpus, "train"), share, seed)
@@ -210,7 +244,22 @@ def score(model: Any, datasets: Path, most: int) -> dict[str, float]:
 
 
 def write_results(runs: Sequence[dict[str, Any]], recipe: Path) -> None:
-    """Write the table and the picture."""
+    """Write the table and the picture.
+
+    Raises:
+        InputError: if a run is missing, or the runs are not all of one corpus.
+    """
+    missing = set(product(SHARES, SEEDS)) - {(r["share"], r["seed"]) for r in runs}
+    made_of = {run["made_of"] for run in runs}
+    names = {tuple(run["scores"]) for run in runs}
+    if missing or len(made_of) > 1 or len(names) > 1:
+        raise InputError(
+            str(RUNS),
+            expected="each share with each seed, all on one corpus and scored on the same sets",
+            found=f"{len(missing)} runs missing, {len(made_of)} corpora, "
+            f"{len(names)} lists of sets",
+            fix="finish the runs, or delete the file and make them anew",
+        )
     draw(runs, HERE / "learning_curve.png")
     write_text(HERE / "learning_curve.md", "\n".join(page(runs, recipe)) + "\n")
 
@@ -227,12 +276,12 @@ def page(runs: Sequence[dict[str, Any]], recipe: Path) -> Iterator[str]:
     yield ""
     yield (
         "Made by `python training/learning_curve.py --datasets FOLDER` from the runs in "
-        f"[{RUNS.name}]({RUNS.name}). Recipe `{recipe.relative_to(ROOT)}`, trained on shares of "
+        f"[{RUNS.name}]({RUNS.name}). Recipe `{recipe.name}`, trained on shares of "
         f"train's articles with the seeds {', '.join(map(str, SEEDS))}; of external sets at most "
         f"{runs[0]['most']} sentences, drawn once. Macro-F1 unless another measure is named: the "
         "mean of the seeds, in brackets the lowest and the highest. Nothing here is the test "
         f"split. Train then had {max(r['sentences'] for r in runs)} sentences of "
-        f"{max(r['articles'] for r in runs)} articles (recipe, train and dev: SHA-256 "
+        f"{max(r['articles'] for r in runs)} articles (recipe and data: SHA-256 "
         f"{runs[0]['made_of']}…)."
     )
     yield ""
@@ -249,7 +298,7 @@ def page(runs: Sequence[dict[str, Any]], recipe: Path) -> Iterator[str]:
         for share in SHARES:
             found = values(runs, share, name)
             cells.append(f"{np.mean(found):.3f} [{min(found):.3f}, {max(found):.3f}]")
-        half, full = values(runs, 0.5, name), values(runs, 1.0, name)
+        half, full = (values(runs, share, name) for share in SHARES[-2:])
         cells.append(f"{np.mean(full) - np.mean(half):+.3f}")
         yield f"| {name} | " + " | ".join(cells) + " |"
     yield ""
@@ -261,7 +310,7 @@ def verdict(runs: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
     """Sort the scores by whether the last doubling of train moved them beyond the seeds."""
     sorted_names: dict[str, list[str]] = {"higher": [], "lower": [], "within the seeds": []}
     for name in names:
-        half, full = values(runs, 0.5, name), values(runs, 1.0, name)
+        half, full = (values(runs, share, name) for share in SHARES[-2:])
         kind = "within the seeds"
         if min(full) > max(half):
             kind = "higher"
@@ -271,7 +320,8 @@ def verdict(runs: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
     parts = [f"{kind}: {', '.join(found)}" for kind, found in sorted_names.items() if found]
     return (
         "From half of train to all of it, counting a score as moved only if every seed on all of "
-        f"train lies beyond every seed on half: {'; '.join(parts)}."
+        f"train lies beyond every seed on half: {'; '.join(parts)}. With three seeds that happens "
+        "by chance alone to one score in ten."
     )
 
 

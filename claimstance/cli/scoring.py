@@ -63,7 +63,7 @@ def compare(
     pairs = [
         pair_up(sentences, read_records(path, Prediction), str(path)) for path in (first, second)
     ]
-    result = cp.compare(*pairs)
+    result = cp.compare_predictions(*pairs)
     command = f"claimstance compare {first} {second} --gold {gold}"
     command += f" --out {out}" if out else ""
     page = cp.comparison_page(result, names=(str(first), str(second)), command=command)
