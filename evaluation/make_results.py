@@ -17,6 +17,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cue_rules
+
 from claimstance import __version__
 from claimstance.annotation import DataFolder, agreement
 from claimstance.corpus import load_split
@@ -30,8 +32,8 @@ from claimstance.evaluation import (
 )
 from claimstance.export import Gate, compare
 from claimstance.inference import SHIPPED, load_model
-from claimstance.prediction import predict_split
-from claimstance.records import write_records, write_text
+from claimstance.prediction import as_article, predict_split
+from claimstance.records import Prediction, write_records, write_text
 from claimstance.settings import load_settings
 from claimstance.statistics import RESAMPLES, SEED
 
@@ -39,12 +41,15 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "evaluation" / "results"
 DATA = DataFolder(ROOT / "data")
 
+#: The rival without training.
+RULES = "cue-rules"
 #: Folder of each model under ``--models``, and what it is called in the table.
 MODELS = {
     "tfidf": "TF-IDF + logistic regression",
     "minilm": "MiniLM, fine-tuned (fp32)",
     "minilm-int8": "MiniLM, fine-tuned (int8 ONNX, ships)",
 }
+LABELS = {RULES: "cue-word rules, no training", **MODELS}
 SECOND_PASS = "second annotation pass, against the first"
 HEAD = (
     "| on the test split | stance macro-F1 | stance accuracy | certainty macro-F1 "
@@ -59,7 +64,10 @@ def main() -> None:
     parser.add_argument("--ship", action="store_true", help="put the export into the package")
     arguments = parser.parse_args()
 
-    scores = {name: score_model(arguments.models / name, name) for name in MODELS}
+    test = load_split(DATA.corpus, "test")
+    scores = {RULES: publish(RULES, cue_rules.predict(map(as_article, test)))}
+    for name in MODELS:
+        scores[name] = publish(name, predict_split(load_model(arguments.models / name), test))
     gate = compare(
         arguments.models / "minilm",
         arguments.models / "minilm-int8",
@@ -74,10 +82,9 @@ def main() -> None:
     print(table)
 
 
-def score_model(folder: Path, name: str) -> Evaluation:
-    """Label test with a model, keep the predictions, and write its page."""
+def publish(name: str, predictions: list[Prediction]) -> Evaluation:
+    """Keep predictions for the test split, score them, and write their page."""
     articles = load_split(DATA.corpus, "test")
-    predictions = predict_split(load_model(folder), articles)
     out = RESULTS / name
     write_records(out / "test.jsonl", predictions)
     gold = [s for article in articles for s in article.sentences]
@@ -100,7 +107,7 @@ def score_model(folder: Path, name: str) -> Evaluation:
 
 def results_table(scores: dict[str, Evaluation]) -> str:
     """The models and the agreement of the two annotation passes, one row each."""
-    rows = [table_row(label, scores[name]) for name, label in MODELS.items()]
+    rows = [table_row(label, scores[name]) for name, label in LABELS.items()]
     return "\n".join([HEAD, *rows, table_row(SECOND_PASS, agreement(DATA)["test"])])
 
 
@@ -120,7 +127,8 @@ def results_page(table: str, gate: Gate) -> str:
     """The page in ``evaluation/results``."""
     articles = load_split(DATA.corpus, "test")
     sentences = sum(len(a.sentences) for a in articles)
-    links = [f"- [{label}]({name}/README.md)" for name, label in MODELS.items()]
+    links = [f"- [{label}]({name}/README.md)" for name, label in LABELS.items()]
+    links.append("- [on real news](real-news.md), [on other people's labels](external.md)")
     return "\n".join(
         [
             "# Results",

@@ -16,7 +16,18 @@ from functools import partial
 from pathlib import Path
 
 import cue_rules
-from make_results import DATA, HEAD, MODELS, RESULTS, ROOT, SECOND_PASS, fill_block, table_row
+from make_results import (
+    DATA,
+    HEAD,
+    LABELS,
+    MODELS,
+    RESULTS,
+    ROOT,
+    RULES,
+    SECOND_PASS,
+    fill_block,
+    table_row,
+)
 
 from claimstance.articles import Article, read_articles
 from claimstance.evaluation import Evaluation, Pair, evaluate, markdown_page, pair_up
@@ -27,7 +38,6 @@ from claimstance.records import Prediction, read_records, write_text
 from claimstance.standoff import StandoffSentence, align
 from claimstance.statistics import RESAMPLES, SEED
 
-RULES = "cue-word rules, no training"
 ARTICLE = DATA.standoff / "belgorod.jsonl"
 SHIPS = "minilm-int8"
 
@@ -50,7 +60,7 @@ def main() -> None:
     table = "\n".join(
         [
             HEAD.replace("test split", "real-news development set"),
-            table_row(RULES, rules),
+            table_row(LABELS[RULES], rules),
             *(table_row(label, scores[name]) for name, label in MODELS.items()),
             table_row(SECOND_PASS, ceiling),
         ]
@@ -111,10 +121,9 @@ def article_section(model: Model, path: Path) -> str:
             f"Labels: `{ARTICLE.relative_to(ROOT)}`, {result.sentences} sentences. Same stance "
             f"on {_share(result.stance.accuracy.value, result.stance.sentences)}, same certainty "
             f"on {_share(result.certainty.accuracy.value, result.certainty.sentences)}. One "
-            "article is one resample, so there is no interval. What an earlier model got wrong on "
-            "it helped to decide which articles were written last, and of two recipes that tied "
-            "on dev and on real news (3 and 4 epochs) the one that agreed better with it was "
-            "kept: this is a check, no test. Where the two differ:",
+            "article is one resample, so there is no interval. What earlier models got wrong on "
+            "it helped to decide which articles were written, and once to choose between two "
+            "recipes: this is a check, no test. Where the two differ:",
             "",
             "| sentence | label | model | probability |",
             "| --: | --- | --- | --: |",
