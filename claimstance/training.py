@@ -99,8 +99,6 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
         callbacks=[_JsonLog(out / LOG_FILE)],
     )
     trainer.remove_callback(PrinterCallback)  # the log is a file; see LOG_FILE
-    if trainer.is_world_process_zero():
-        _log(out / LOG_FILE, {"bf16": trainer.args.bf16})
     trainer.train(resume_from_checkpoint=str(_whole_checkpoints(out)[-1]) if resume else None)
     if trainer.is_world_process_zero():
         _save(model, tokenizer, recipe, settings, dev_articles, out)
@@ -373,6 +371,17 @@ class _JsonLog(TrainerCallback):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        # A recipe may leave this to the machine, and the two give models that differ a little.
+        if state.is_world_process_zero:
+            _log(self.path, {"step": state.global_step, "bf16": args.bf16})
 
     def on_log(
         self,

@@ -101,6 +101,7 @@ def test_the_log_is_json_line_by_line(tiny_model: Path) -> None:
     rows = [json.loads(line) for line in content.splitlines()]
     steps = [row["step"] for row in rows]
     assert steps == sorted(steps)
+    assert [row["bf16"] for row in rows if "bf16" in row] == [training.has_bf16()]
     losses = [row["loss"] for row in rows if "loss" in row]
     assert losses[-1] < losses[0] / 2
     epochs = [row for row in rows if "eval_macro_f1" in row]
