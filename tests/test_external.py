@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,22 @@ def test_a_draw_is_the_same_each_time(tmp_path: Path) -> None:
     assert drawn(6) == drawn(6)
     assert drawn(6).score != drawn(6, seed=1).score
     assert drawn(99).sentences == len(rows)
+
+
+def test_the_page_names_what_was_scored_and_what_was_skipped(
+    tmp_path: Path, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "evaluation")
+    import external as script  # the folder's script, not the package's module
+
+    rows = [{"text": f"It may rain {n} times.", "label": n} for n in range(4)]
+    score_rows(tmp_path, "sci_certainty.jsonl", rows)
+    monkeypatch.setattr(script, "RESULTS", tmp_path / "results")
+    options = ["--datasets", str(tmp_path), "--model", str(tiny_onnx), "--most", "3"]
+    monkeypatch.setattr(sys, "argv", ["external.py", *options])
+    script.main()
+    page = (tmp_path / "results" / "external.md").read_text(encoding="utf-8")
+    assert f"external.py --datasets FOLDER --model {tiny_onnx} --most 3`" in page
+    assert "| Science certainty | 3 | Spearman's ρ |" in page
+    assert "- skipped: PolNeAR, dev: polnear.jsonl is not there" in page
+    assert page.count("- skipped:") == len(SETS) - 1
