@@ -331,7 +331,7 @@ def draw(runs: Sequence[dict[str, Any]], path: Path) -> None:
 
     names = list(runs[0]["scores"])
     own = [n for n in names if n in (STANCE_DEV, CERTAINTY_DEV, STANCE_REAL, CERTAINTY_REAL)]
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    figure = Figure(figsize=(11, 5.4), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, chosen, title in (
         (panels[0], own, "dev and real news"),
@@ -355,7 +355,7 @@ def draw(runs: Sequence[dict[str, Any]], path: Path) -> None:
         axes.minorticks_off()
         axes.set(title=title, xlabel="sentences of train")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8, loc="lower right")
+        axes.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.13))
     panels[0].set_ylabel("score (line: mean of three seeds)")
     figure.savefig(path, dpi=120, metadata={"Software": None})
 
