@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "out" / "learning-curve")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("--draw", action="store_true", help="only draw the runs that there are")
-    parser.add_argument("--most", type=int, default=300, help="sentences of an external set")
+    parser.add_argument("--most", type=int, default=200, help="sentences of an external set")
     arguments = parser.parse_args()
 
     recipe_path = arguments.recipe.resolve()
