@@ -33,6 +33,7 @@ class Difference:
         ahead: second less first, with a paired bootstrap 95% interval by article.
         counts: on how many sentences only the first file is right, and only the second;
             None for a mean of several scores, which no count of sentences tests.
+        p_value: McNemar's exact test, two-sided, of the counts.
     """
 
     name: str
@@ -40,11 +41,7 @@ class Difference:
     second: float
     ahead: Estimate
     counts: tuple[int, int] | None
-
-    @property
-    def p_value(self) -> float | None:
-        """McNemar's exact test, two-sided, of the counts."""
-        return mcnemar(*self.counts) if self.counts else None
+    p_value: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +139,12 @@ def _difference(
 
     total = both.sum(axis=0).astype(np.float64)
     first, second = (float(statistic(total[i : i + 1])[0]) for i in range(2))
-    pairs = list(zip(*right, strict=True)) if right else []
+    ahead = st.bootstrap(both, gain)
+    if right is None:
+        return Difference(name, first, second, ahead, None, None)
+    pairs = list(zip(*right, strict=True))
     counts = pairs.count((True, False)), pairs.count((False, True))
-    return Difference(name, first, second, st.bootstrap(both, gain), counts if right else None)
+    return Difference(name, first, second, ahead, counts, mcnemar(*counts))
 
 
 def comparison_page(comparison: Comparison, *, names: Sequence[str], command: str) -> str:

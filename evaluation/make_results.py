@@ -220,7 +220,8 @@ def model_card(folder: Path, result: Evaluation, gate: Gate) -> str:
             f"sentences of {len(train)} articles, exported to ONNX with weights in int8 "
             f"({gate.megabytes:.1f} MB). Windows of up to {windows.max_tokens} tokens, title "
             f"first, {windows.context_sentences} sentences of context. `make "
-            "reproduce` makes it again. The recipe:",
+            "reproduce` trains one like it; how like, says "
+            "[training/README.md](../../training/README.md). The recipe:",
             "",
             "```toml",
             recipe.rstrip(),

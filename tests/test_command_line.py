@@ -606,6 +606,7 @@ def test_comparing(run_here: Run, predicted: Path, tiny_corpus: Path, tmp_path: 
     result = json.loads((tmp_path / "compared" / "comparison.json").read_text("utf-8"))
     assert result["stance"][0]["second"] == 1
     assert result["stance"][1]["counts"][0] == 0
+    assert 0 <= result["stance"][1]["p_value"] <= 1
     refused(
         run_here("compare", "p.jsonl", "none.jsonl", "--gold", gold),
         "none.jsonl: expected a file that can be read, found no such file or directory",

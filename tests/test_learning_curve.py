@@ -84,6 +84,8 @@ def test_runs_are_scored_kept_and_drawn(
         for share in curve.SHARES
     ]
     assert [run["articles"] for run in runs] == [4, 8]
+    whole = load_split(tmp_path / "work" / "1.0-3" / "corpus", "train")
+    assert whole == load_split(curve.DATA.corpus, "train")
     half = load_split(tmp_path / "work" / "0.5-3" / "corpus", "train")
     assert sum(len(a.sentences) for a in half) == runs[0]["sentences"]
     assert set(runs[0]["scores"]) == {

@@ -31,11 +31,11 @@ from typing import Any
 
 import numpy as np
 
-from claimstance.annotation import DataFolder
+from claimstance.annotation import DataFolder, write_corpus
 from claimstance.corpus import ARTICLES_FILE, LabelledArticle, load_split
 from claimstance.errors import InputError
 from claimstance.recipes import TransformerRecipe, load_recipe
-from claimstance.records import iter_json_lines, read_records, write_records, write_text
+from claimstance.records import iter_json_lines, read_records, write_text
 from claimstance.standoff import StandoffRow, align_rows
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -184,7 +184,8 @@ def run_one(
     folder = work / f"{share}-{seed}"
     shutil.rmtree(folder, ignore_errors=True)
     chosen = share_of(load_split(DATA.corpus, "train"), share, seed)
-    write_corpus_of(chosen, folder / "corpus")
+    # In the corpus's own order: all of train is then what the recipe alone would train on.
+    write_corpus(DataFolder(folder), [*chosen, *load_split(DATA.corpus, "dev")])
     start = time.monotonic()
     own = recipe.model_copy(update={"corpus": folder / "corpus", "seed": seed})
     train_transformer(own, folder / "model")
@@ -209,14 +210,6 @@ def share_of(train: Sequence[LabelledArticle], share: float, seed: int) -> list[
     while order and sum(len(a.sentences) for a in chosen) < wanted:
         chosen.append(order.pop(0))
     return chosen
-
-
-def write_corpus_of(train: Sequence[LabelledArticle], folder: Path) -> None:
-    """A corpus folder with these articles as train, and dev as it is."""
-    dev = load_split(DATA.corpus, "dev")
-    write_records(folder / ARTICLES_FILE, [a.facts for a in (*train, *dev)])
-    write_records(folder / "train.jsonl", [s for a in train for s in a.sentences])
-    shutil.copyfile(DATA.corpus / "dev.jsonl", folder / "dev.jsonl")
 
 
 def score(model: Any, datasets: Path, most: int) -> dict[str, float]:
