@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from claimstance.calibration import fit_temperatures
+from claimstance.calibration import calibrate
 from claimstance.corpus import load_split
 from claimstance.errors import InputError, must_be_free
 from claimstance.inference import BASELINE_FILE, Floats, Scores, Text
@@ -69,8 +69,7 @@ def train_baseline(recipe: BaselineRecipe, out: Path) -> None:
     )
     out.mkdir(parents=True, exist_ok=True)
     skops.io.dump((model.stance, model.certainty), out / BASELINE_FILE)
-    temperatures = fit_temperatures(model, load_split(recipe.corpus, "dev"))
-    save_settings(out, settings.model_copy(update={"temperatures": temperatures}))
+    save_settings(out, calibrate(model, load_split(recipe.corpus, "dev")))
 
 
 def fit_linear(recipe: BaselineRecipe, texts: Sequence[str], labels: Sequence[str]) -> Pipeline:

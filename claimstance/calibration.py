@@ -1,6 +1,7 @@
 """Temperature scaling: one divisor for all logits, so that 0.8 means right 8 times in 10.
 
-Guo et al. 2017, "On calibration of modern neural networks". It moves no label.
+Guo et al. 2017, "On calibration of modern neural networks". It moves no label. What a
+model's probabilities are worth on dev also says below which of them a person should read.
 """
 
 from __future__ import annotations
@@ -12,26 +13,35 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
+from claimstance.abstention import fit_abstention
 from claimstance.corpus import LabelledArticle
-from claimstance.inference import Floats, Model, Text
+from claimstance.inference import Floats, Model, Text, softmax
 from claimstance.labels import CERTAINTIES, STANCES
-from claimstance.settings import Temperatures
+from claimstance.settings import ModelSettings, Temperatures
 
 _BOUNDS: Final = (0.05, 20.0)
 
 
-def fit_temperatures(model: Model, dev: Sequence[LabelledArticle]) -> Temperatures:
-    """Fit both temperatures on the dev split."""
+def calibrate(model: Model, dev: Sequence[LabelledArticle]) -> ModelSettings:
+    """The model's settings with temperatures and thresholds for abstention, fitted on dev."""
     scores = model.score([Text(a.facts.title, [s.text for s in a.sentences]) for a in dev])
     sentences = [s for article in dev for s in article.sentences]
     claims = np.asarray([s.certainty is not None for s in sentences])
     stances = np.asarray([STANCES.index(s.stance) for s in sentences])
     certainties = np.asarray([CERTAINTIES.index(s.certainty) for s in sentences if s.certainty])
-    return Temperatures(
-        stance=fit_temperature(np.concatenate([s.stance for s in scores]), stances),
+    logits = np.concatenate([s.stance for s in scores])
+    temperatures = Temperatures(
+        stance=fit_temperature(logits, stances),
         certainty=fit_temperature(
             np.concatenate([s.certainty for s in scores])[claims], certainties
         ),
+    )
+    # As records round it, or a threshold would miss the very sentence that set it.
+    scaled = np.asarray(logits / temperatures.stance, dtype=np.float32)
+    confidence = softmax(scaled).max(axis=1).astype(np.float64).round(4)
+    abstention = fit_abstention(confidence, logits.argmax(axis=1) == stances)
+    return model.settings.model_copy(
+        update={"temperatures": temperatures, "abstention": abstention}
     )
 
 

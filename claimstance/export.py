@@ -23,7 +23,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from claimstance.calibration import fit_temperatures
+from claimstance.calibration import calibrate
 from claimstance.corpus import LabelledArticle
 from claimstance.encoder_torch import load_network, load_torch_model
 from claimstance.errors import InputError, must_be_free
@@ -103,10 +103,7 @@ def export_model(
         shutil.copyfile(trained / TOKENIZER_FILE, made / TOKENIZER_FILE)
         name = f"{settings.name}-int8" if quantise else settings.name
         save_settings(made, settings.model_copy(update={"name": name}))
-        temperatures = fit_temperatures(load_model(made), dev)
-        save_settings(
-            made, settings.model_copy(update={"name": name, "temperatures": temperatures})
-        )
+        save_settings(made, calibrate(load_model(made), dev))
         gate = compare(trained, made, dev)
         _must_agree(gate, out)
         out.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,7 @@ def _write_jsonl(path: Path, predictions: Sequence[Prediction], titles: Titles) 
 def _write_csv(path: Path, predictions: Sequence[Prediction], titles: Titles) -> None:
     """Cells that are no plain value (probabilities, cues) hold JSON."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(Prediction.model_fields))
+    writer = csv.DictWriter(text, fieldnames=_columns(predictions))
     writer.writeheader()
     for prediction in predictions:
         writer.writerow({k: _cell(v) for k, v in prediction.model_dump(mode="json").items()})
@@ -76,11 +76,18 @@ def _write_parquet(path: Path, predictions: Sequence[Prediction], titles: Titles
 
     rows = [p.model_dump(mode="json") for p in predictions]
     content = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=_parquet_schema()), content)
+    schema = _parquet_schema(_columns(predictions))
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), content)
     write_bytes(path, content.getvalue())
 
 
-def _parquet_schema() -> Any:
+def _columns(predictions: Sequence[Prediction]) -> list[str]:
+    """The fields of a record; whether a person should read it only where somebody asked."""
+    asked = any(p.needs_review is not None for p in predictions)
+    return [name for name in Prediction.model_fields if asked or name != "needs_review"]
+
+
+def _parquet_schema(columns: Sequence[str]) -> Any:
     """The types of the columns, so that a file without, say, any source has the same ones."""
     import pyarrow as pa
 
@@ -93,8 +100,9 @@ def _parquet_schema() -> Any:
         "stance_probabilities": pa.struct([(label, pa.float64()) for label in STANCES]),
         "certainty_probabilities": pa.struct([(label, pa.float64()) for label in CERTAINTIES]),
         "cues": pa.list_(pa.string()),
+        "needs_review": pa.bool_(),
     }
-    return pa.schema([(name, special.get(name, pa.string())) for name in Prediction.model_fields])
+    return pa.schema([(name, special.get(name, pa.string())) for name in columns])
 
 
 def _write_html(path: Path, predictions: Sequence[Prediction], titles: Titles) -> None:

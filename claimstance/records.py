@@ -13,7 +13,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from claimstance.errors import InputError
 from claimstance.labels import Certainty, Stance
@@ -98,7 +106,8 @@ class Prediction(Record):
     ``start`` and ``end`` count code points in the article as it was read from its
     file; ``text`` is that slice, with markup inside it taken out. Probabilities
     are calibrated, keyed by label, and sum to 1. Those of the certainty are given
-    that there is a claim.
+    that there is a claim. ``needs_review`` says whether a person should read the
+    sentence; it is left out of files where nobody asked.
     """
 
     article_id: str
@@ -113,6 +122,14 @@ class Prediction(Record):
     source: str | None
     cues: tuple[str, ...]
     model: str
+    needs_review: bool | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_nobody_asked(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        if self.needs_review is None:
+            del fields["needs_review"]
+        return fields
 
 
 RecordT = TypeVar("RecordT", bound=Record)

@@ -203,7 +203,11 @@ def render_report(
         contents_open=CONTENTS_OPEN,
         sources_shown=SOURCES_SHOWN,
         models=list(dict.fromkeys(prediction.model for prediction in predictions)),
-        threshold=SECOND_LOOK_BELOW,
+        second_look_means=(
+            "marked for a person to read"
+            if any(prediction.needs_review is not None for prediction in predictions)
+            else f"likeliest stance below {percent(SECOND_LOOK_BELOW)}"
+        ),
         stances=STANCES,
         stance_meaning=STANCE_MEANING,
         certainties=CERTAINTIES,
@@ -278,8 +282,15 @@ def view_sentence(anchor: str, number: int, prediction: Prediction) -> SentenceV
         prediction=prediction,
         runs=mark_spans(prediction.text, prediction.source, prediction.cues),
         top=top,
-        second_look=top < SECOND_LOOK_BELOW,
+        second_look=deserves_second_look(prediction),
     )
+
+
+def deserves_second_look(prediction: Prediction) -> bool:
+    """What was marked for a person; where nobody asked for marks, what is below 60%."""
+    if prediction.needs_review is not None:
+        return prediction.needs_review
+    return max(prediction.stance_probabilities.values(), default=0.0) < SECOND_LOOK_BELOW
 
 
 def mark_spans(text: str, source: str | None, cues: Iterable[str]) -> tuple[Run, ...]:

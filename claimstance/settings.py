@@ -1,7 +1,8 @@
 """What a trained model must remember beside its weights: ``claimstance.json``.
 
 The file lies in every model folder. It holds how windows are cut, the order of
-the labels, and the temperatures that calibrate the probabilities.
+the labels, the temperatures that calibrate the probabilities, and the thresholds below
+which a person should read.
 """
 
 from __future__ import annotations
@@ -37,6 +38,13 @@ class Temperatures(Record):
     certainty: Annotated[float, Field(gt=0)] = 1.0
 
 
+class AbstentionPoint(Record):
+    """A probability of the stance from which on this share of dev is labelled rightly."""
+
+    accuracy: Annotated[float, Field(gt=0, lt=1)]
+    threshold: Annotated[float, Field(ge=0, le=1)]
+
+
 class ModelSettings(Record):
     """The contents of ``claimstance.json``."""
 
@@ -48,6 +56,8 @@ class ModelSettings(Record):
     #: Null for a model that reads one sentence at a time.
     windows: WindowSettings | None
     temperatures: Temperatures = Temperatures()
+    #: None in a model made before there were any.
+    abstention: tuple[AbstentionPoint, ...] = ()
 
 
 def save_settings(folder: Path, settings: ModelSettings) -> None:

@@ -12,7 +12,6 @@ from rich.text import Text
 from claimstance.labels import STANCES
 from claimstance.records import Prediction
 from claimstance.report import (
-    SECOND_LOOK_BELOW,
     SentenceView,
     group_by_source,
     in_words,
@@ -63,7 +62,7 @@ def _sentence_table(article_id: str, views: Sequence[SentenceView], width: int) 
     for view in views:
         prediction = view.prediction
         probability = prediction.stance_probabilities[prediction.stance]
-        doubt = "?" if probability < SECOND_LOOK_BELOW else " "
+        doubt = "?" if view.second_look else " "
         table.add_row(
             str(prediction.position),
             Text(words(prediction.stance), style=_STYLES[prediction.stance]),

@@ -34,7 +34,7 @@ from transformers import (
 )
 
 from claimstance.backbones import find_backbone
-from claimstance.calibration import fit_temperatures
+from claimstance.calibration import calibrate
 from claimstance.corpus import LabelledArticle, load_split
 from claimstance.encoder import load_tokenizer
 from claimstance.errors import InputError, must_be_free
@@ -409,11 +409,9 @@ def _save(
     dev: Sequence[LabelledArticle],
     out: Path,
 ) -> None:
-    """Write the model folder, fit its temperatures, and drop the checkpoints."""
-    settings = ModelSettings(name=recipe.name, kind="transformer", windows=windows)
+    """Write the model folder, calibrate it, and drop the checkpoints."""
     model.save_pretrained(out)
     tokenizer.save(str(out / TOKENIZER_FILE))
-    save_settings(out, settings)
-    temperatures = fit_temperatures(load_model(out), dev)
-    save_settings(out, settings.model_copy(update={"temperatures": temperatures}))
+    save_settings(out, ModelSettings(name=recipe.name, kind="transformer", windows=windows))
+    save_settings(out, calibrate(load_model(out), dev))
     shutil.rmtree(out / CHECKPOINTS)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from claimstance.articles import Article, Span
-from claimstance.calibration import fit_temperature, fit_temperatures
+from claimstance.calibration import calibrate, fit_temperature
 from claimstance.corpus import LabelledArticle
 from claimstance.inference import Floats, Scores, Text, predictions_of, softmax
 from claimstance.labels import CERTAINTIES, STANCES
@@ -81,7 +81,7 @@ def test_certainty_is_fitted_on_claims_alone(articles: list[LabelledArticle]) ->
         if sentence.certainty:
             certainty[row, CERTAINTIES.index(sentence.certainty)] += 2
     model = Fixed(stance, certainty)
-    fitted = fit_temperatures(model, articles)
+    fitted = calibrate(model, articles).temperatures
     assert [t.title for t in model.asked] == [a.facts.title for a in articles]
     gold = np.asarray([STANCES.index(s.stance) for s in sentences])
     assert fitted.stance == fit_temperature(stance, gold)
@@ -90,7 +90,7 @@ def test_certainty_is_fitted_on_claims_alone(articles: list[LabelledArticle]) ->
     assert fitted.certainty == fit_temperature(certainty[claims], certainties)
     # What the model says of the certainty of no claim must not matter.
     certainty[[i for i in range(len(sentences)) if i not in claims]] = 50
-    assert fit_temperatures(Fixed(stance, certainty), articles).certainty == fitted.certainty
+    assert calibrate(Fixed(stance, certainty), articles).temperatures.certainty == fitted.certainty
 
 
 @pytest.mark.parametrize("temperature", [0.2, 1.0, 8.0])

@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from claimstance import __version__
 from claimstance.annotation import DataFolder, SettledLabels, load_all
 from claimstance.corpus import LabelledArticle
+from claimstance.inference import SHIPPED
 from claimstance.records import (
     LabelledSentence,
     Prediction,
@@ -26,6 +27,7 @@ from claimstance.records import (
     read_records,
     write_records,
 )
+from claimstance.settings import load_settings
 from claimstance.standoff import StandoffSentence, take_off
 
 Run = Callable[..., Any]
@@ -156,7 +158,8 @@ def test_every_output_has_the_same_columns(
     assert outcome.out.splitlines()[-4:] == [f"wrote {name}" for name in names]
 
     predictions = read_records(tmp_path / "out" / "p.jsonl", Prediction)
-    columns = list(Prediction.model_fields)
+    # Whether a person should read it is said only where somebody asks.
+    columns = [name for name in Prediction.model_fields if name != "needs_review"]
     assert columns == [
         "article_id",
         "position",
@@ -436,6 +439,155 @@ def test_no_progress_bar_where_nobody_watches(
 ) -> None:
     outcome = run_cli("classify", "mill.txt", "--model", tiny_model, "-q")
     assert (outcome.code, outcome.err) == (0, "")
+
+
+# Abstaining.
+
+
+@pytest.fixture
+def wary(run_here: Run, copied: Path, tmp_path: Path) -> list[str]:
+    """Thresholds in the copied model: 0.9 marks one of the mill's sentences, 0.95 three."""
+    assert run_here("classify", "mill.txt", "--model", "copy", "-q", "-o", "plain.jsonl").code == 0
+    found = read_records(tmp_path / "plain.jsonl", Prediction)
+    surest = sorted(p.stance_probabilities[p.stance] for p in found)
+    assert len(set(surest)) == 4
+    points = [{"accuracy": 0.9, "threshold": surest[1]}, {"accuracy": 0.95, "threshold": surest[3]}]
+    change_settings(copied, abstention=points)
+    return [p.text for p in sorted(found, key=lambda p: p.stance_probabilities[p.stance])]
+
+
+@pytest.mark.parametrize(("accuracy", "many"), [("0.9", 1), ("0.8", 1), ("0.91", 3), ("0.95", 3)])
+def test_the_sentences_that_a_person_should_read(
+    run_here: Run, wary: list[str], tmp_path: Path, accuracy: str, many: int
+) -> None:
+    names = [f"p.{ending}" for ending in ("jsonl", "csv", "parquet", "html")]
+    options = [part for name in names for part in ("-o", name)]
+    outcome = run_here("classify", "mill.txt", "--model", "copy", "--abstain", accuracy, *options)
+    assert (outcome.code, outcome.err) == (0, "")
+    predictions = read_records(tmp_path / "p.jsonl", Prediction)
+    assert {p.text for p in predictions if p.needs_review} == set(wary[:many])
+
+    # All else is as without the option.
+    plain = [json.loads(s) for s in (tmp_path / "plain.jsonl").read_text("utf-8").splitlines()]
+    rows = [json.loads(s) for s in (tmp_path / "p.jsonl").read_text("utf-8").splitlines()]
+    marks = [text in wary[:many] for text in (row["text"] for row in plain)]
+    assert rows == [row | {"needs_review": mark} for row, mark in zip(plain, marks, strict=True)]
+    assert "needs_review" not in plain[0]
+    columns = [*plain[0], "needs_review"]
+    assert [list(row) for row in rows] == [columns] * 4
+
+    table = pq.read_table(tmp_path / "p.parquet")
+    assert table.column_names == columns
+    assert str(table.schema.field("needs_review").type) == "bool"
+    assert table.to_pylist() == rows
+    with (tmp_path / "p.csv").open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        assert reader.fieldnames == columns
+        assert [cells["needs_review"] for cells in reader] == [str(mark) for mark in marks]
+
+    page = (tmp_path / "p.html").read_text(encoding="utf-8")
+    seen = [" data-look" in s for s in re.findall(r'<span class="s" id=[^>]+>', page)]
+    assert seen == marks
+    assert "<dd>marked for a person to read</dd>" in page
+
+    threshold = json.loads((tmp_path / "copy" / "claimstance.json").read_text("utf-8"))[
+        "abstention"
+    ][many > 1]["threshold"]
+    assert outcome.out.splitlines()[-1] == (
+        f"{many} of 4 sentences are marked for a person to read: their likeliest stance has a "
+        f"probability below {threshold:.2f}"
+    )
+    assert len(re.findall(r"\d%\?", outcome.out)) == many
+
+    # The page can be made later from the file, with the same marks.
+    assert run_here("report", "p.jsonl", "-o", "later.html").code == 0
+    later = (tmp_path / "later.html").read_text(encoding="utf-8")
+    assert [" data-look" in s for s in re.findall(r'<span class="s" id=[^>]+>', later)] == marks
+
+
+def test_marking_without_a_word(run_here: Run, wary: list[str], tmp_path: Path) -> None:
+    outcome = run_here(
+        "classify", "mill.txt", "--model", "copy", "--abstain", "0.9", "-q", "-o", "p.jsonl"
+    )
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+    marked = [p.text for p in read_records(tmp_path / "p.jsonl", Prediction) if p.needs_review]
+    assert marked == wary[:1]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "words"),
+    [
+        (
+            "90",
+            "--abstain: expected the accuracy asked of the sentences that are not marked, between "
+            "0 and 1, found 90.0. To mend it: for nine right out of ten, give 0.9.",
+        ),
+        ("1", "between 0 and 1, found 1.0. "),
+        ("0", "between 0 and 1, found 0.0. "),
+        ("-0.1", "between 0 and 1, found -0.1. "),
+        ("nan", "between 0 and 1, found nan. "),
+        (
+            "0.97",
+            "the model 'tiny': expected a threshold above which 97% of dev are right, found none "
+            "above 95%. To mend it: ask for less.",
+        ),
+    ],
+)
+def test_an_accuracy_that_cannot_be_had(
+    run_here: Run, wary: list[str], tmp_path: Path, accuracy: str, words: str
+) -> None:
+    outcome = run_here(
+        "classify", "mill.txt", "--model", "copy", "--abstain", accuracy, "-o", "p.jsonl"
+    )
+    refused(outcome, words)
+    assert outcome.out == ""
+    assert not (tmp_path / "p.jsonl").exists()
+
+
+def test_an_accuracy_that_is_no_number(run_here: Run) -> None:
+    outcome = run_here("classify", "mill.txt", "--abstain", "most")
+    assert outcome.code == 2
+    assert "Invalid value for '--abstain'" in outcome.err
+
+
+def test_a_model_that_keeps_no_thresholds(run_here: Run, copied: Path) -> None:
+    change_settings(copied, abstention=[])
+    refused(
+        run_here("classify", "mill.txt", "--model", "copy", "--abstain", "0.9"),
+        "the model 'tiny': expected a threshold above which 90% of dev are right, found none that "
+        "was kept with the model. To mend it: train or export it again with this version.",
+    )
+
+
+def test_the_shipped_model_abstains(run_here: Run, article: Path, tmp_path: Path) -> None:
+    for accuracy in (0.9, 0.95):
+        outcome = run_here("classify", "mill.txt", "--abstain", accuracy, "-o", f"{accuracy}.jsonl")
+        assert (outcome.code, outcome.err) == (0, "")
+        (threshold,) = [
+            p.threshold for p in load_settings(SHIPPED).abstention if p.accuracy == accuracy
+        ]
+        for p in read_records(tmp_path / f"{accuracy}.jsonl", Prediction):
+            assert p.needs_review == (p.stance_probabilities[p.stance] < threshold)
+
+
+def test_an_exported_model_has_thresholds_of_its_own(
+    run_here: Run, tiny_onnx: Path, tiny_corpus: Path, tmp_path: Path
+) -> None:
+    """They hold on dev as the command line classifies it."""
+    points = load_settings(tiny_onnx).abstention
+    assert points
+    gold = {
+        (s.article_id, s.position): s.stance
+        for s in read_records(tiny_corpus / "dev.jsonl", LabelledSentence)
+    }
+    for point in points[:: max(1, len(points) // 4)]:
+        run_here(
+            *("classify", tiny_corpus, "--split", "dev", "--model", tiny_onnx, "-q"),
+            *("--abstain", point.accuracy, "-o", "p.jsonl"),
+        )
+        found = read_records(tmp_path / "p.jsonl", Prediction)
+        right = [gold[p.article_id, p.position] == p.stance for p in found if not p.needs_review]
+        assert sum(right) / len(right) >= point.accuracy
 
 
 # Recipes and training.

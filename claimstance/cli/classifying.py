@@ -46,6 +46,14 @@ def classify(
     id_column: Annotated[str, typer.Option(help="Column with the article's id.")] = "id",
     title_column: Annotated[str, typer.Option(help="Column with the title.")] = "title",
     stdin_format: Annotated[Format, typer.Option(help="What standard input holds.")] = "txt",
+    abstain: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            help="Mark the sentences that a person should read, so that of the others this "
+            "share is right, for example 0.9. The threshold was chosen on dev; on other "
+            "news expect somewhat less.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no table.")] = False,
 ) -> None:
     """Label every sentence of the articles.
@@ -55,9 +63,11 @@ def classify(
       claimstance classify article.md
       claimstance classify article.md -o predictions.jsonl -o report.html
       claimstance classify news/ more.csv --text-column body -o predictions.parquet
+      claimstance classify news/ --abstain 0.9 -o predictions.csv
       curl -s https://example.org/story | claimstance classify - --stdin-format html
       claimstance classify data/corpus --split test --model models/minilm -o test.jsonl
     """
+    from claimstance.abstention import mark_for_review, threshold_for
     from claimstance.inference import SHIPPED, load_model
     from claimstance.inference import classify as classify_articles
     from claimstance.outputs import check_outputs, write_predictions
@@ -66,6 +76,7 @@ def classify(
     check_outputs(outputs)
     _must_differ(inputs, outputs)
     loaded = load_model(model or SHIPPED)
+    threshold = threshold_for(loaded.settings, abstain) if abstain is not None else None
     failures: list[InputError] = []
     titles: dict[str, str | None] = {}
     articles = (
@@ -75,11 +86,15 @@ def classify(
     )
     results = classify_articles(loaded, _noting_titles(articles, titles))
     predictions = [p for article in _with_progress(results) for p in article]
+    if threshold is not None:
+        predictions = mark_for_review(predictions, threshold)
     if predictions:
         for path in outputs:
             write_predictions(path, predictions, titles)
         if not quiet:
             _print(predictions, outputs)
+            if threshold is not None:
+                _tell_marked(predictions, threshold)
     if failures:
         typer.echo(
             f"claimstance: {len(failures)} of {len(failures) + len(titles)} inputs could not "
@@ -170,6 +185,14 @@ def _print(predictions: list[Prediction], outputs: list[Path]) -> None:
     print_predictions(predictions)
     for path in outputs:
         typer.echo(f"wrote {path}")
+
+
+def _tell_marked(predictions: list[Prediction], threshold: float) -> None:
+    marked = sum(bool(p.needs_review) for p in predictions)
+    typer.echo(
+        f"{marked} of {len(predictions)} sentences are marked for a person to read: their "
+        f"likeliest stance has a probability below {threshold:.2f}"
+    )
 
 
 def report(
