@@ -34,7 +34,7 @@ class Estimate:
 
 
 def bootstrap(
-    per_article: Ints,
+    per_article: Ints | Floats,
     statistic: Callable[[Floats], Floats],
     *,
     resamples: int = RESAMPLES,
@@ -46,7 +46,7 @@ def bootstrap(
     by one would make the interval too narrow.
 
     Args:
-        per_article: counts, shape (articles, …).
+        per_article: counts or sums, shape (articles, …).
         statistic: from counts of shape (n, …) to n values.
         resamples: how many times the articles are drawn anew.
         seed: of the draw.
@@ -57,7 +57,8 @@ def bootstrap(
     flat = per_article.reshape(articles, -1).astype(np.float64)
     drawn = (times_drawn @ flat).reshape(resamples, *per_article.shape[1:])
     value = statistic(flat.sum(axis=0).reshape(1, *per_article.shape[1:]))[0]
-    low, high = np.percentile(statistic(drawn), [2.5, 97.5])
+    # A draw in which the statistic is not defined says nothing.
+    low, high = np.nanpercentile(statistic(drawn), [2.5, 97.5])
     return Estimate(float(value), float(low), float(high))
 
 
@@ -68,25 +69,25 @@ def confusion(gold: Sequence[int], predicted: Sequence[int], labels: int) -> Int
     return matrix
 
 
-def _ratio(part: Floats, whole: Floats) -> Floats:
+def ratio(part: Floats, whole: Floats) -> Floats:
     """Division in which nothing out of nothing is 0."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
 
 
 def precision(matrices: Floats, label: int) -> Floats:
     """Of the sentences given this label, the share that have it."""
-    return _ratio(matrices[:, label, label], matrices[:, :, label].sum(axis=1))
+    return ratio(matrices[:, label, label], matrices[:, :, label].sum(axis=1))
 
 
 def recall(matrices: Floats, label: int) -> Floats:
     """Of the sentences that have this label, the share given it."""
-    return _ratio(matrices[:, label, label], matrices[:, label, :].sum(axis=1))
+    return ratio(matrices[:, label, label], matrices[:, label, :].sum(axis=1))
 
 
 def f1(matrices: Floats, label: int) -> Floats:
     """Harmonic mean of precision and recall."""
     total = matrices[:, label, :].sum(axis=1) + matrices[:, :, label].sum(axis=1)
-    return _ratio(2 * matrices[:, label, label], total)
+    return ratio(2 * matrices[:, label, label], total)
 
 
 def macro_f1(matrices: Floats, labels: Sequence[int]) -> Floats:
@@ -95,19 +96,19 @@ def macro_f1(matrices: Floats, labels: Sequence[int]) -> Floats:
     occurs = np.stack(
         [matrices[:, i, :].sum(axis=1) + matrices[:, :, i].sum(axis=1) > 0 for i in labels]
     )
-    return _ratio(scores.sum(axis=0), occurs.sum(axis=0).astype(np.float64))
+    return ratio(scores.sum(axis=0), occurs.sum(axis=0).astype(np.float64))
 
 
 def accuracy(matrices: Floats) -> Floats:
     """Share of sentences on the diagonal."""
-    return _ratio(np.trace(matrices, axis1=1, axis2=2), matrices.sum(axis=(1, 2)))
+    return ratio(np.trace(matrices, axis1=1, axis2=2), matrices.sum(axis=(1, 2)))
 
 
 def kappa(matrices: Floats) -> Floats:
     """Cohen's kappa: agreement beyond what the label shares alone would give (Cohen 1960)."""
     total = matrices.sum(axis=(1, 2))
-    by_chance = _ratio((matrices.sum(axis=2) * matrices.sum(axis=1)).sum(axis=1), np.square(total))
-    return _ratio(accuracy(matrices) - by_chance, 1 - by_chance)
+    by_chance = ratio((matrices.sum(axis=2) * matrices.sum(axis=1)).sum(axis=1), np.square(total))
+    return ratio(accuracy(matrices) - by_chance, 1 - by_chance)
 
 
 def quadratic_kappa(matrices: Floats) -> Floats:
@@ -117,9 +118,9 @@ def quadratic_kappa(matrices: Floats) -> Floats:
     rows, columns = matrices.sum(axis=2), matrices.sum(axis=1)
     found = (matrices * distance).sum(axis=(1, 2))
     chance = np.einsum("ni,nj,ij->n", rows, columns, distance)
-    by_chance = _ratio(chance, matrices.sum(axis=(1, 2)))
+    by_chance = ratio(chance, matrices.sum(axis=(1, 2)))
     # No distance by chance: both give everything one and the same label.
-    return np.where(by_chance == 0, 0.0, 1 - _ratio(found, by_chance))
+    return np.where(by_chance == 0, 0.0, 1 - ratio(found, by_chance))
 
 
 def matthews(matrices: Floats) -> Floats:
@@ -128,7 +129,7 @@ def matthews(matrices: Floats) -> Floats:
     rows, columns = matrices.sum(axis=2), matrices.sum(axis=1)
     shared = np.trace(matrices, axis1=1, axis2=2) * total - (rows * columns).sum(axis=1)
     spread = [np.square(total) - np.square(side).sum(axis=1) for side in (rows, columns)]
-    return _ratio(shared, np.sqrt(spread[0] * spread[1]))
+    return ratio(shared, np.sqrt(spread[0] * spread[1]))
 
 
 def one_against_rest(matrices: Ints, label: int) -> Ints:
@@ -142,6 +143,18 @@ def one_against_rest(matrices: Ints, label: int) -> Ints:
 
 def span_f1(counts: Floats) -> Floats:
     """F1 from counts of shape (n, 4): right and all predicted spans, found and all gold spans."""
-    share_right = _ratio(counts[:, 0], counts[:, 1])
-    share_found = _ratio(counts[:, 2], counts[:, 3])
-    return _ratio(2 * share_right * share_found, share_right + share_found)
+    share_right = ratio(counts[:, 0], counts[:, 1])
+    share_found = ratio(counts[:, 2], counts[:, 3])
+    return ratio(2 * share_right * share_found, share_right + share_found)
+
+
+def wilson(passed: int, cases: int) -> Estimate:
+    """A share with Wilson's 95% score interval (Wilson 1927), also near 0 and 1.
+
+    Raises:
+        ValueError: if there are no cases, or more passed than there are.
+    """
+    from scipy.stats import binomtest
+
+    interval = binomtest(passed, cases).proportion_ci(method="wilson")
+    return Estimate(passed / cases, float(interval.low), float(interval.high))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
@@ -163,6 +164,63 @@ def test_whole_articles_are_drawn_not_sentences() -> None:
     # Sentences drawn one by one, 400 of them, would give about 0.45 to 0.55.
     assert estimate.low < 0.25
     assert estimate.high > 0.75
+
+
+def test_sums_that_are_no_whole_numbers() -> None:
+    """Two articles drawn twice: the mean is that of one, of both, or of the other."""
+    sums = np.asarray([[0.25, 1.0], [0.75, 1.0]])
+    estimate = stats.bootstrap(sums, lambda s: s[:, 0] / s[:, 1])
+    assert (estimate.value, estimate.low, estimate.high) == (0.5, 0.25, 0.75)
+
+
+def test_a_draw_in_which_the_statistic_is_not_defined_says_nothing() -> None:
+    """A third of the draws hold only articles with nothing to count."""
+    counts = np.asarray([[3, 4], [0, 0], [0, 0]])
+
+    def share(sums: Floats) -> Floats:
+        none = np.full(len(sums), np.nan)
+        return np.divide(sums[:, 0], sums[:, 1], out=none, where=sums[:, 1] > 0)
+
+    assert stats.bootstrap(counts, share) == stats.Estimate(0.75, 0.75, 0.75)
+
+
+# Newcombe 1998, "Two-sided confidence intervals for the single proportion: comparison of
+# seven methods", table I, method 3.
+@pytest.mark.parametrize(
+    ("passed", "cases", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_intervals_as_published(passed: int, cases: int, low: float, high: float) -> None:
+    estimate = stats.wilson(passed, cases)
+    assert estimate.value == passed / cases
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=5e-5)
+    # Of those that did not pass it is the mirror image.
+    other = stats.wilson(cases - passed, cases)
+    assert (1 - other.high, 1 - other.low) == pytest.approx((low, high), abs=5e-5)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_intervals_by_the_formula(drawn: tuple[int, int]) -> None:
+    passed, n = drawn
+    z, p = 1.959964, passed / n
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    estimate = stats.wilson(passed, n)
+    expected = (p, middle - reach, middle + reach)
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx(expected, abs=1e-6)
+    assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
+
+
+@pytest.mark.parametrize(("passed", "cases"), [(0, 0), (3, 2), (-1, 2)])
+def test_wilson_of_what_cannot_be(passed: int, cases: int) -> None:
+    with pytest.raises(ValueError, match=r"must (not )?be"):
+        stats.wilson(passed, cases)
 
 
 def test_an_estimate_in_words() -> None:

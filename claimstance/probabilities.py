@@ -1,0 +1,316 @@
+"""What the probabilities of a file of predictions are worth: calibration and selection.
+
+Calibration asks whether 0.8 means right eight times in ten; selection, whether the
+sentences of which a model is least sure are the ones it gets wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from claimstance import statistics as st
+from claimstance.abstention import lowest_threshold
+from claimstance.labels import CERTAINTIES, STANCES
+from claimstance.records import Labels, Prediction
+from claimstance.standoff import StandoffLabels
+from claimstance.statistics import Estimate, Floats
+
+#: Bins of equal width, as in Guo et al. 2017.
+BINS: Final = 15
+#: Accuracies of which the page says what they cost in coverage.
+ACCURACIES_SHOWN: Final = (0.85, 0.9, 0.95)
+
+#: A gold sentence and its prediction.
+Pair = tuple[Labels | StandoffLabels, Prediction]
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """The probabilities that a file gives for one kind of label, beside the gold labels.
+
+    Attributes:
+        probabilities: shape (n, labels), rows summing to 1.
+        gold: indices of the gold labels, shape (n,).
+        articles: indices of the articles, shape (n,), from 0.
+    """
+
+    probabilities: Floats
+    gold: npt.NDArray[np.intp]
+    articles: npt.NDArray[np.intp]
+
+    @property
+    def confidence(self) -> Floats:
+        """Probability of the likeliest label, shape (n,)."""
+        return np.asarray(self.probabilities.max(axis=1))
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Whether the likeliest label is the gold one, shape (n,)."""
+        return np.asarray(self.probabilities.argmax(axis=1) == self.gold)
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """The sentences whose confidence falls between two bounds."""
+
+    low: float
+    high: float
+    sentences: int
+    confidence: float
+    accuracy: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Abstention at a threshold chosen elsewhere: what is kept, and how right it is."""
+
+    asked: float
+    threshold: float
+    coverage: Estimate
+    accuracy: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class ProbabilityScore:
+    """How good the probabilities of one kind of label are."""
+
+    sentences: int
+    calibration_error: Estimate
+    brier: Estimate
+    #: Area under the risk-coverage curve; lower is better.
+    risk_coverage_area: Estimate
+    #: The same for a model as accurate that is least sure exactly where it is wrong.
+    least_possible_area: float
+    bins: list[Bin]
+    #: Coverages and risks of the curve, at most 200 points.
+    curve: list[tuple[float, float]]
+    selections: list[Selection]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return asdict(self)
+
+
+def grade_stances(articles: Sequence[Sequence[Pair]]) -> Graded:
+    """The stances of articles, each a list of pairs of gold and prediction."""
+    return _grade(articles, STANCES, "stance")
+
+
+def grade_certainties(articles: Sequence[Sequence[Pair]]) -> Graded:
+    """The certainties, over the sentences whose gold label has a claim."""
+    claims = [[(g, p) for g, p in article if g.certainty is not None] for article in articles]
+    return _grade([c for c in claims if c], CERTAINTIES, "certainty")
+
+
+def _grade(articles: Sequence[Sequence[Pair]], labels: Sequence[str], name: str) -> Graded:
+    rows = [
+        ([_probabilities(p, name)[label] for label in labels], labels.index(getattr(g, name)), i)
+        for i, article in enumerate(articles)
+        for g, p in article
+    ]
+    probabilities, gold, places = zip(*rows, strict=True)
+    return Graded(np.asarray(probabilities, dtype=np.float64), np.asarray(gold), np.asarray(places))
+
+
+def _probabilities(prediction: Prediction, name: str) -> Mapping[str, float]:
+    found: Mapping[str, float] = getattr(prediction, f"{name}_probabilities")
+    return found
+
+
+def score_probabilities(
+    graded: Graded, *, thresholds: Mapping[float, float] | None = None
+) -> ProbabilityScore:
+    """Score probabilities; intervals are resampled by article.
+
+    Args:
+        graded: what to score.
+        thresholds: by the accuracy asked, the threshold chosen for it on other sentences.
+    """
+    counts = bin_counts(graded)
+    area = _resampled_areas(graded)
+    coverage, risk = risk_coverage(graded.confidence, graded.right)
+    shown = np.unique(np.linspace(0, len(coverage) - 1, 200).round().astype(int))
+    return ProbabilityScore(
+        sentences=len(graded.gold),
+        calibration_error=st.bootstrap(counts, calibration_error),
+        brier=st.bootstrap(_brier_sums(graded), lambda sums: sums[:, 0] / sums[:, 1]),
+        risk_coverage_area=area,
+        least_possible_area=least_area(float(graded.right.mean()), len(graded.gold)),
+        bins=_bins(counts),
+        curve=[(float(coverage[i]), float(risk[i])) for i in shown],
+        selections=[select(graded, asked, t) for asked, t in (thresholds or {}).items()],
+    )
+
+
+def bin_counts(graded: Graded) -> Floats:
+    """Sentences, summed confidence and right labels; shape (articles, bins, 3)."""
+    counts = np.zeros((int(graded.articles.max()) + 1, BINS, 3))
+    # A bin holds its upper bound, so that a confidence of 1 falls into the last.
+    bins = np.clip(np.ceil(graded.confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    values = np.stack([np.ones(len(bins)), graded.confidence, graded.right], axis=1)
+    np.add.at(counts, (graded.articles, bins), values)
+    return counts
+
+
+def calibration_error(counts: Floats) -> Floats:
+    """Expected calibration error (Naeini et al. 2015; Guo et al. 2017), 0 to 1.
+
+    The gap between confidence and accuracy, bin by bin, weighted by sentences.
+
+    Args:
+        counts: shape (n, bins, 3), as `bin_counts` gives them.
+    """
+    gaps = np.abs(counts[:, :, 1] - counts[:, :, 2]).sum(axis=1)
+    return np.asarray(gaps / counts[:, :, 0].sum(axis=1))
+
+
+def _bins(counts: Floats) -> list[Bin]:
+    found = []
+    for place in range(counts.shape[1]):
+        here = counts[:, place]
+        sentences = here[:, 0].sum()
+        if sentences:
+            found.append(
+                Bin(
+                    low=place / BINS,
+                    high=(place + 1) / BINS,
+                    sentences=int(sentences),
+                    confidence=float(here[:, 1].sum() / sentences),
+                    accuracy=st.bootstrap(here, lambda sums: st.ratio(sums[:, 2], sums[:, 0])),
+                )
+            )
+    return found
+
+
+def _brier_sums(graded: Graded) -> Floats:
+    """Summed Brier scores and sentences; shape (articles, 2).
+
+    The score of a sentence is the squared distance of its probabilities from the gold
+    label, summed over labels: 0 at best, 2 at worst (Brier 1950).
+    """
+    wanted = np.zeros_like(graded.probabilities)
+    wanted[np.arange(len(graded.gold)), graded.gold] = 1
+    distances = np.square(graded.probabilities - wanted).sum(axis=1)
+    sums = np.zeros((int(graded.articles.max()) + 1, 2))
+    np.add.at(sums, graded.articles, np.stack([distances, np.ones(len(distances))], axis=1))
+    return sums
+
+
+def risk_coverage(
+    confidence: Floats, right: npt.NDArray[np.bool_], weights: Floats | None = None
+) -> tuple[Floats, Floats]:
+    """The risk-coverage curve (Geifman and El-Yaniv 2017, "Selective classification …").
+
+    Args:
+        confidence: shape (n,).
+        right: whether the label given is the gold one, shape (n,).
+        weights: how often each sentence counts, shape (n,) or (resamples, n).
+
+    Returns:
+        Coverage and risk after each sentence, surest first. Among sentences of equal
+        confidence, the order is taken as random and the risk as expected.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    weights = np.ones(len(confidence)) if weights is None else weights
+    weight = weights[..., order]
+    wrong = weight * ~right[order]
+    starts = np.flatnonzero(np.append(True, np.diff(confidence[order]) != 0))
+    group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))
+    group_wrong = np.add.reduceat(wrong, starts, axis=-1)[..., group]
+    group_weight = np.add.reduceat(weight, starts, axis=-1)[..., group]
+    covered = np.cumsum(weight, axis=-1)
+    errors = np.cumsum(weight * st.ratio(group_wrong, group_weight), axis=-1)
+    return covered / covered[..., -1:], st.ratio(errors, covered)
+
+
+def area_under(coverage: Floats, risk: Floats) -> Floats:
+    """The mean risk over all coverages; each risk holds since the coverage before it."""
+    widths = np.diff(coverage, axis=-1, prepend=0.0)
+    return np.asarray((widths * risk).sum(axis=-1))
+
+
+def _resampled_areas(graded: Graded) -> Estimate:
+    articles = int(graded.articles.max()) + 1
+    rng = np.random.default_rng(st.SEED)
+    drawn = rng.multinomial(articles, np.full(articles, 1 / articles), size=st.RESAMPLES)
+    weights = drawn[:, graded.articles].astype(np.float64)
+    value = area_under(*risk_coverage(graded.confidence, graded.right))
+    resampled = area_under(*risk_coverage(graded.confidence, graded.right, weights))
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    return Estimate(float(value), float(low), float(high))
+
+
+def least_area(accuracy: float, sentences: int) -> float:
+    """The area where all right labels come first, 0 to 1."""
+    right = np.arange(sentences) < round(accuracy * sentences)
+    return float(area_under(*risk_coverage(-np.arange(sentences, dtype=np.float64), right)))
+
+
+def select(graded: Graded, asked: float, threshold: float) -> Selection:
+    """Keep the sentences at or above a threshold that was chosen on others."""
+    kept = graded.confidence >= threshold
+    sums = np.zeros((int(graded.articles.max()) + 1, 3))
+    values = np.stack([np.ones(len(kept)), kept, kept & graded.right], axis=1)
+    np.add.at(sums, graded.articles, values)
+    return Selection(
+        asked=asked,
+        threshold=threshold,
+        coverage=st.bootstrap(sums, lambda s: st.ratio(s[:, 1], s[:, 0])),
+        accuracy=st.bootstrap(sums, lambda s: st.ratio(s[:, 2], s[:, 1])),
+    )
+
+
+def thresholds_of(graded: Graded) -> dict[float, float]:
+    """The thresholds that these sentences give for `ACCURACIES_SHOWN`, where there are any."""
+    found = {a: lowest_threshold(graded.confidence, graded.right, a) for a in ACCURACIES_SHOWN}
+    return {accuracy: threshold for accuracy, threshold in found.items() if threshold is not None}
+
+
+def draw_reliability(scores: Mapping[str, ProbabilityScore], path: Path) -> None:
+    """Draw confidence against accuracy, one panel for each score, as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6 * len(scores), 4.6), layout="constrained")
+    panels = figure.subplots(1, len(scores), squeeze=False)[0]
+    for axes, (name, score) in zip(panels, scores.items(), strict=True):
+        axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--")
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="probability given", ylabel="share right")
+        axes.set_title(f"{name}\nECE {score.calibration_error}", fontsize=10)
+        x = [b.confidence for b in score.bins]
+        y = [b.accuracy.value for b in score.bins]
+        spread = [
+            [b.accuracy.value - b.accuracy.low for b in score.bins],
+            [b.accuracy.high - b.accuracy.value for b in score.bins],
+        ]
+        sizes = [6 + 120 * b.sentences / score.sentences for b in score.bins]
+        axes.errorbar(x, y, yerr=spread, fmt="none", ecolor="#9db7d6", elinewidth=1.5)
+        axes.scatter(x, y, s=sizes, color="#125ba6", zorder=3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+
+
+def draw_risk_coverage(scores: Mapping[str, ProbabilityScore], path: Path) -> None:
+    """Draw the share wrong against the share kept, all scores in one panel, as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for name, score in scores.items():
+        coverage, risk = zip(*score.curve, strict=True)
+        axes.plot(coverage, risk, label=f"{name}, area {score.risk_coverage_area}")
+    axes.set(
+        xlim=(0, 1),
+        ylim=(0, None),
+        xlabel="share of sentences kept, surest first",
+        ylabel="share of the kept that is wrong",
+    )
+    axes.legend(fontsize=8, loc="upper left")
+    axes.grid(alpha=0.3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
