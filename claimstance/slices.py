@@ -1,0 +1,196 @@
+"""Where a model is weak: scores by genre, topic, length, place, quotation and hard case.
+
+A slice is a set of sentences told by what is known of them before any model reads
+them. Each is set against all the others, so that a slice that only looks weak by
+chance has an interval that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from claimstance import statistics as st
+from claimstance.evaluation import Pair, stance_counts
+from claimstance.labels import STANCES
+from claimstance.records import ArticleFacts, LabelledSentence
+from claimstance.statistics import Estimate, Floats
+
+#: Upper bounds of a sentence's length in words, and what the slices are called.
+LENGTHS: Final = ((10, "up to 10 words"), (20, "11 to 20"), (30, "21 to 30"), (10**9, "over 30"))
+QUOTATION_MARKS: Final = frozenset('"“”„«»')
+#: Below so many sentences, or of so few articles, a slice is not shown: an interval that
+#: is resampled by article would say nothing.
+LEAST_SENTENCES: Final = 15
+LEAST_ARTICLES: Final = 3
+
+THIRDS: Final = ("first third", "middle third", "last third")
+
+#: What a slice is about, and its name: ("genre", "wire report").
+SliceName = tuple[str, str]
+
+#: In which order groups are shown; others come after them.
+_GROUPS: Final = (
+    "genre",
+    "topic",
+    "length",
+    "place",
+    "first sentence or later",
+    "quotation",
+    "hard case",
+)
+#: Names with an order of their own; others go by the alphabet.
+_NAMES: Final = (*(name for _, name in LENGTHS), *THIRDS)
+
+
+@dataclass(frozen=True, slots=True)
+class SliceScore:
+    """How well the stances of one slice are found.
+
+    Attributes:
+        group: what the slice is about.
+        name: which one.
+        sentences: in it.
+        articles: that have such sentences.
+        accuracy: share of the sentences with the gold stance.
+        macro_f1: over the stances that occur in it.
+        ahead: its accuracy less that of all other sentences.
+    """
+
+    group: str
+    name: str
+    sentences: int
+    articles: int
+    accuracy: Estimate
+    macro_f1: Estimate
+    ahead: Estimate
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether it falls behind the rest by more than its interval."""
+        return self.ahead.high < 0
+
+
+def slice_names(sentence: LabelledSentence, sentences: int, facts: ArticleFacts) -> list[SliceName]:
+    """The slices of a sentence.
+
+    Args:
+        sentence: which.
+        sentences: how many its article has.
+        facts: about its article.
+    """
+    third = min(3 * sentence.position // sentences, 2)
+    hard_case = facts.hard_cases.get(sentence.position)
+    return [
+        ("genre", facts.genre),
+        ("topic", facts.topic),
+        ("length", length_name(sentence.text)),
+        ("place", THIRDS[third]),
+        ("first sentence or later", "later" if sentence.position else "first sentence"),
+        ("quotation", quotation_name(sentence.text)),
+        ("hard case", hard_case or "none"),
+    ]
+
+
+def length_name(text: str) -> str:
+    """Which of `LENGTHS` a sentence falls into."""
+    words = len(text.split())
+    return next(name for most, name in LENGTHS if words <= most)
+
+
+def quotation_name(text: str) -> str:
+    """Whether a sentence holds a quotation mark."""
+    return "with quotation marks" if QUOTATION_MARKS & set(text) else "without"
+
+
+def score_slices(
+    articles: Sequence[Sequence[Pair]],
+    names: Callable[[LabelledSentence], Sequence[SliceName]],
+) -> list[SliceScore]:
+    """Score every slice with enough sentences of enough articles.
+
+    Args:
+        articles: pairs of gold and prediction, article by article.
+        names: the slices of a gold sentence.
+
+    Returns:
+        The slices, in the order of `in_order`.
+    """
+    members: dict[SliceName, list[list[Pair]]] = {}
+    for place, article in enumerate(articles):
+        for pair in article:
+            for name in names(pair[0]):
+                empty: list[list[Pair]] = [[] for _ in articles]
+                members.setdefault(name, empty)[place].append(pair)
+    total = np.stack([stance_counts(a) for a in articles])
+    scores = [_score(name, inside, total) for name, inside in members.items()]
+    kept = [s for s in scores if s.sentences >= LEAST_SENTENCES and s.articles >= LEAST_ARTICLES]
+    order = in_order(members)
+    return sorted(kept, key=lambda s: order.index((s.group, s.name)))
+
+
+def in_order(slices: Iterable[SliceName]) -> list[SliceName]:
+    """Slices without repetition, in the order in which they are shown."""
+    groups = {group: i for i, group in enumerate(_GROUPS)}
+    names = {name: i for i, name in enumerate(_NAMES)}
+    return sorted(
+        set(slices),
+        key=lambda s: (groups.get(s[0], len(groups)), s[0], names.get(s[1], len(names)), s[1]),
+    )
+
+
+def _score(name: SliceName, inside: Sequence[Sequence[Pair]], total: st.Ints) -> SliceScore:
+    counts = np.stack([stance_counts(a) for a in inside])
+    both = np.stack([counts, total - counts], axis=1)
+    return SliceScore(
+        group=name[0],
+        name=name[1],
+        sentences=int(counts.sum()),
+        articles=sum(map(bool, inside)),
+        accuracy=st.bootstrap(counts, _accuracy),
+        macro_f1=st.bootstrap(counts, partial(st.macro_f1, labels=range(len(STANCES)))),
+        ahead=st.bootstrap(both, lambda c: _accuracy(c[:, 0]) - _accuracy(c[:, 1])),
+    )
+
+
+def _accuracy(counts: Floats) -> Floats:
+    """Accuracy; not a number where no sentence was drawn, which says nothing of the slice."""
+    drawn = counts.sum(axis=(1, 2)) > 0
+    return np.where(drawn, st.accuracy(counts), np.nan)
+
+
+def weakest(scores: Sequence[SliceScore]) -> list[SliceScore]:
+    """The slices that fall behind by more than their interval, the furthest first."""
+    return sorted((s for s in scores if s.is_weak), key=lambda s: s.ahead.value)
+
+
+def draw_slices(scores: Mapping[str, Sequence[SliceScore]], path: Path) -> None:
+    """Draw the accuracy of each slice, one colour for each file, as a PNG."""
+    from matplotlib.figure import Figure
+
+    labels = in_order((s.group, s.name) for found in scores.values() for s in found)
+    figure = Figure(figsize=(7.2, 0.21 * len(labels) + 1.4), layout="constrained")
+    axes = figure.subplots()
+    rows = {label: -place for place, label in enumerate(labels)}
+    for number, (name, found) in enumerate(scores.items()):
+        colour = ("#125ba6", "#c4520a", "#3d8f4e")[number % 3]
+        y = [rows[s.group, s.name] + 0.15 - 0.3 * number for s in found]
+        x = [s.accuracy.value for s in found]
+        low = [s.accuracy.value - s.accuracy.low for s in found]
+        high = [s.accuracy.high - s.accuracy.value for s in found]
+        axes.errorbar(x, y, xerr=[low, high], fmt="o", markersize=3.5, color=colour, label=name)
+    axes.set_yticks(list(rows.values()), [f"{group}: {name}" for group, name in labels], fontsize=8)
+    for before, after in pairwise(labels):
+        if before[0] != after[0]:
+            axes.axhline(rows[after] + 0.5, color="grey", linewidth=0.5)
+    axes.set(xlabel="stance accuracy", ylim=(-len(labels) + 0.4, 0.6))
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(fontsize=8, loc="lower left")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
