@@ -3,13 +3,14 @@
 Each set asks one question that our labels answer: whether somebody else is made
 responsible (PolNeAR, GUM), how firm the claim is (Szeged, certainty in science
 communication), or how a headline stands to a rumour (Emergent). Their text is not
-ours: the sets are read from a folder that the user names.
+ours: the sets are read from a folder that the user names, as their publishers give them
+(`claimstance.readers`) or already mapped onto rows.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,15 +21,19 @@ import numpy as np
 from claimstance import statistics as st
 from claimstance.articles import Article, spans_of
 from claimstance.errors import InputError
-from claimstance.inference import Model, classify
 from claimstance.labels import CERTAINTIES
+from claimstance.readers import emergent, gum, polnear, sci_certainty, szeged
 from claimstance.real_news import document_of
 from claimstance.records import Prediction, iter_json_lines
 from claimstance.standoff import sentences_of_row
 from claimstance.statistics import Estimate
 
 Row = Mapping[str, Any]
+#: From articles to predictions of all their sentences, in order.
+Predict = Callable[[Iterable[Article]], list[Prediction]]
 
+#: Stands before a context that is no text, but the rumour that a headline tells of.
+CLAIM: Final = "CLAIM:"
 #: What a certainty is worth where a set has a scale instead of labels.
 FIRMNESS: Final = {"certain": 2, "probable": 1, "possible": 0}
 
@@ -39,7 +44,9 @@ class ExternalSet:
 
     Attributes:
         name: what it is called in tables.
-        file: its rows, one JSON object per line, with ``id``, ``text`` and ``context``.
+        file: its mapped rows, one JSON object per line, with ``id``, ``text``, ``context``.
+        folder: its publisher's own files.
+        read: from that folder to the same rows.
         labels: the answers, in order; none where the answer is a number.
         gold: the row's answer, None where it has no clean one.
         answer: our prediction's answer to the same question, given the row.
@@ -47,6 +54,8 @@ class ExternalSet:
 
     name: str
     file: str
+    folder: str
+    read: Callable[[Path], Iterable[Row]]
     labels: tuple[str, ...]
     gold: Callable[[Row], str | float | None]
     answer: Callable[[Row, Prediction], str | float]
@@ -68,44 +77,86 @@ class ExternalScore:
 
 
 def score_set(
-    external: ExternalSet, model: Model, folder: Path, *, most: int | None = None, seed: int = 0
+    external: ExternalSet,
+    predict: Predict,
+    folder: Path,
+    *,
+    most: int | None = None,
+    seed: int = 0,
 ) -> ExternalScore | None:
-    """Score a model on one set; None if the folder does not hold it.
+    """Score predictions on one set; None if the folder does not hold it.
 
     Args:
         external: the set.
-        model: what to score.
-        folder: holds the set's file.
+        predict: the model, or its rival.
+        folder: see `rows_of`.
         most: at most so many sentences, drawn at random.
         seed: of the draw.
 
     Raises:
-        InputError: if the file is there, but is not the set.
+        InputError: if the set is there, but is not what it should be, or if a sentence
+            has no prediction.
     """
-    path = folder / external.file
-    if not path.exists():
+    found = rows_of(external, folder)
+    if found is None:
         return None
-    rows = [row for where, row in iter_json_lines(path) if _is_labelled(external, row, where)]
+    rows = [row for where, row in found if _is_labelled(external, row, where)]
     if not rows:
         raise InputError(
-            str(path),
+            str(folder),
             expected=f"labelled sentences of {external.name}",
             found="none",
             fix="see evaluation/README.md for the format",
         )
     if most and len(rows) > most:
         rows = random.Random(seed).sample(rows, most)
-    predictions = [p[-1] for p in classify(model, map(article_of_row, rows))]
+    predictions = _last_of_each(predict(map(article_of_row, rows)), rows)
     pairs = [
         (external.gold(row), external.answer(row, p))
         for row, p in zip(rows, predictions, strict=True)
     ]
     if external.labels:
-        documents = [str(row.get("claimId") or document_of(str(row["id"]))) for row in rows]
-        score = _macro_f1(external, documents, pairs)
+        score = _macro_f1(external, [_document(row) for row in rows], pairs)
     else:
         score = _spearman(pairs)
     return ExternalScore(external.name, external.measure, len(rows), score)
+
+
+def rows_of(external: ExternalSet, folder: Path) -> Iterator[tuple[str, Row]] | None:
+    """The rows of a set, each after its place for messages; None if they are not at hand.
+
+    Args:
+        external: the set.
+        folder: holds the set's file of mapped rows, which is taken first, or the folder
+            with its publisher's files.
+    """
+    mapped, published = folder / external.file, folder / external.folder
+    if mapped.exists():
+        return iter(iter_json_lines(mapped))
+    if published.is_dir():
+        return ((f"{published}, {row['id']}", row) for row in external.read(published))
+    return None
+
+
+def _last_of_each(predictions: Iterable[Prediction], rows: Sequence[Row]) -> list[Prediction]:
+    """The prediction of each row's own sentence, which is the last of its article."""
+    last = {prediction.article_id: prediction for prediction in predictions}
+    ids = [str(row["id"]) for row in rows]
+    if len(set(ids)) < len(ids) or not last.keys() >= set(ids):
+        raise InputError(
+            "the predictions",
+            expected=f"one of each of {len(ids)} rows, whose ids differ",
+            found=f"{len(set(ids))} ids, of which {len(last.keys() & set(ids))} have one",
+            fix="give every row an id of its own, and predict every sentence",
+        )
+    return [last[row_id] for row_id in ids]
+
+
+def _document(row: Row) -> str:
+    """What a row shares with those that are not independent of it: an article, or a rumour."""
+    context = str(row.get("context") or "")
+    rumour = row.get("claimId") or (context if context.startswith(CLAIM) else None)
+    return str(rumour or document_of(str(row["id"])))
 
 
 def _is_labelled(external: ExternalSet, row: Row, where: str) -> bool:
@@ -134,9 +185,9 @@ def _not_a_row(external: ExternalSet, where: str, found: str) -> InputError:
 def article_of_row(row: Row) -> Article:
     """A row as an article: the sentences before it, then the sentence itself.
 
-    Where the context is a rumour that a headline tells of, "CLAIM:" before it is no part of it.
+    Where the context is a rumour that a headline tells of, the mark before it is no part of it.
     """
-    context = str(row.get("context") or "").removeprefix("CLAIM:")
+    context = str(row.get("context") or "").removeprefix(CLAIM)
     return Article(str(row["id"]), None, spans_of(sentences_of_row({**row, "context": context})))
 
 
@@ -223,11 +274,29 @@ def _side(_: Row, prediction: Prediction) -> str:
 _VOICES: Final = ("asserted", "attributed")
 
 SETS: Final = (
-    ExternalSet("PolNeAR, dev", "polnear.jsonl", _VOICES, _polnear, _voice),
-    ExternalSet("GUM news", "gum_news.jsonl", _VOICES, _gum, _voice),
-    ExternalSet("Szeged news", "szeged_news.jsonl", CERTAINTIES, _szeged, _certainty),
-    ExternalSet("Science certainty", "sci_certainty.jsonl", (), _rating, _firmness),
     ExternalSet(
-        "Emergent, train", "emergent.jsonl", ("for", "observing", "against"), _emergent, _side
+        "PolNeAR, dev", "polnear.jsonl", "polnear", polnear.read, _VOICES, _polnear, _voice
+    ),
+    ExternalSet("GUM news", "gum_news.jsonl", "gum", gum.read, _VOICES, _gum, _voice),
+    ExternalSet(
+        "Szeged news", "szeged_news.jsonl", "szeged", szeged.read, CERTAINTIES, _szeged, _certainty
+    ),
+    ExternalSet(
+        "Science certainty",
+        "sci_certainty.jsonl",
+        "sci_certainty",
+        sci_certainty.read,
+        (),
+        _rating,
+        _firmness,
+    ),
+    ExternalSet(
+        "Emergent, train",
+        "emergent.jsonl",
+        "emergent",
+        emergent.read,
+        ("for", "observing", "against"),
+        _emergent,
+        _side,
     ),
 )

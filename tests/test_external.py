@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import f1_score
 
+from claimstance.articles import Article
 from claimstance.errors import InputError
-from claimstance.external import SETS, ExternalScore, article_of_row, score_set
+from claimstance.external import SETS, ExternalScore, article_of_row, rows_of, score_set
 from claimstance.inference import Scores, Text
 from claimstance.labels import CERTAINTIES, STANCES
+from claimstance.prediction import predict
+from claimstance.records import Prediction
 from claimstance.settings import ModelSettings
 
 BY_FILE = {external.file: external for external in SETS}
@@ -45,10 +49,13 @@ class Parrot:
         return Scores(stance, certainty, sources, [()] * len(sentences))
 
 
+parrot = partial(predict, Parrot())
+
+
 def score_rows(folder: Path, file: str, rows: Sequence[dict[str, Any]], **options: Any) -> Any:
     full = [{"id": f"{file}-{i}", "context": "", **row} for i, row in enumerate(rows)]
     (folder / file).write_text("\n".join(map(json.dumps, full)), encoding="utf-8")
-    return score_set(BY_FILE[file], Parrot(), folder, **options)
+    return score_set(BY_FILE[file], parrot, folder, **options)
 
 
 VOICES = [
@@ -146,8 +153,64 @@ def test_a_row_is_read_with_what_stands_before_it() -> None:
     assert [s.text for s in article.sentences] == ["A moon fell.", "It was green.", "No moon fell"]
 
 
+def test_headlines_about_one_rumour_are_drawn_together(tmp_path: Path) -> None:
+    said = ["asserted", "refuted", "attributed", "asserted"] * 3
+    gold = ["for", "against", "observing", "against"] * 3
+    rows = [
+        {"text": s, "label": g, "context": f"CLAIM: moon {i % 4} fell."}
+        for i, (s, g) in enumerate(zip(said, gold, strict=True))
+    ]
+    by_context = score_rows(tmp_path, "emergent.jsonl", rows)
+    numbered = [row | {"claimId": row["context"]} for row in rows]
+    assert by_context == score_rows(tmp_path, "emergent.jsonl", numbered)
+    assert by_context.score.low < by_context.score.value
+
+
+def test_the_publishers_files_are_read_where_there_are_no_mapped_rows(tmp_path: Path) -> None:
+    external = BY_FILE["emergent.jsonl"]
+    (tmp_path / "emergent").mkdir()
+    published = "sentence1\tsentence2\tlabel\na moon fell\tasserted\tfor\n"
+    (tmp_path / "emergent" / "train.tsv").write_text(published, encoding="utf-8")
+    found = rows_of(external, tmp_path)
+    assert found is not None
+    ((where, row),) = found
+    assert where == f"{tmp_path / 'emergent'}, emg-pe-train-0"
+    assert row["context"] == "CLAIM: a moon fell"
+    result = score_set(external, parrot, tmp_path)
+    assert result is not None
+    assert result.sentences == 1
+
+    mapped = {"id": "m-1", "text": "refuted", "context": "CLAIM: a moon fell", "label": "against"}
+    (tmp_path / "emergent.jsonl").write_text(json.dumps(mapped), encoding="utf-8")
+    assert [row["id"] for _, row in rows_of(external, tmp_path) or ()] == ["m-1"]
+
+
+def test_the_sentence_scored_is_the_last_of_its_article(tmp_path: Path) -> None:
+    rows = [
+        {"text": c, "label": i, "context": "It was possible. It was probable."}
+        for i, c in enumerate(["possible", "probable", "certain"], start=1)
+    ]
+    assert score_rows(tmp_path, "sci_certainty.jsonl", rows).score.value == pytest.approx(1)
+
+
+def test_a_rival_that_leaves_sentences_out(tmp_path: Path) -> None:
+    def lazy(articles: Iterable[Article]) -> list[Prediction]:
+        return parrot(list(articles)[:1])
+
+    score_rows(tmp_path, "sci_certainty.jsonl", [{"text": "a b", "label": n} for n in range(3)])
+    expected = "expected one of each of 3 rows, whose ids differ, found 3 ids, of which 1 have one"
+    with pytest.raises(InputError, match=re.escape(expected)):
+        score_set(BY_FILE["sci_certainty.jsonl"], lazy, tmp_path)
+
+
+def test_rows_of_one_id(tmp_path: Path) -> None:
+    rows = [{"id": "r-1", "text": "a b", "label": n} for n in range(3)]
+    with pytest.raises(InputError, match="3 rows, whose ids differ, found 1 ids"):
+        score_rows(tmp_path, "sci_certainty.jsonl", rows)
+
+
 def test_a_set_that_is_not_at_hand(tmp_path: Path) -> None:
-    assert [score_set(external, Parrot(), tmp_path) for external in SETS] == [None] * len(SETS)
+    assert [score_set(external, parrot, tmp_path) for external in SETS] == [None] * len(SETS)
 
 
 def test_a_file_without_labels(tmp_path: Path) -> None:
@@ -192,20 +255,21 @@ def test_a_draw_is_the_same_each_time(tmp_path: Path) -> None:
     assert drawn(99).sentences == len(rows)
 
 
-def test_the_page_names_what_was_scored_and_what_was_skipped(
-    tmp_path: Path, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_table_names_what_was_scored_and_what_was_skipped(
+    tmp_path: Path,
+    tiny_onnx: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parent.parent / "evaluation")
     import external as script  # the folder's script, not the package's module
 
     rows = [{"text": f"It may rain {n} times.", "label": n} for n in range(4)]
     score_rows(tmp_path, "sci_certainty.jsonl", rows)
-    monkeypatch.setattr(script, "RESULTS", tmp_path / "results")
     options = ["--datasets", str(tmp_path), "--model", str(tiny_onnx), "--most", "3"]
     monkeypatch.setattr(sys, "argv", ["external.py", *options])
     script.main()
-    page = (tmp_path / "results" / "external.md").read_text(encoding="utf-8")
-    assert f"external.py --datasets FOLDER --model {tiny_onnx} --most 3`" in page
+    page = capsys.readouterr().out
     assert "| Science certainty | 3 | Spearman's ρ |" in page
-    assert "- skipped: PolNeAR, dev: polnear.jsonl is not there" in page
+    assert "- skipped: PolNeAR, dev: neither polnear/ nor polnear.jsonl is there" in page
     assert page.count("- skipped:") == len(SETS) - 1

@@ -217,12 +217,12 @@ def score(model: Any, datasets: Path, most: int) -> dict[str, float]:
     from claimstance.evaluation import evaluate, pair_up
     from claimstance.external import SETS, score_set
     from claimstance.prediction import predict, predict_split
-    from claimstance.real_news import score_real_news
+    from claimstance.real_news import label_real_news, score_real_news
 
     dev = load_split(DATA.corpus, "dev")
     gold = [s for article in dev for s in article.sentences]
     on_dev = evaluate(pair_up(gold, predict_split(model, dev), "the model"))
-    on_real = score_real_news(partial(predict, model), DATA, datasets)
+    on_real = score_real_news(label_real_news(partial(predict, model), DATA, datasets))
     scores = {
         STANCE_DEV: on_dev.stance.macro_f1.value,
         CERTAINTY_DEV: on_dev.certainty.macro_f1.value,
@@ -230,7 +230,7 @@ def score(model: Any, datasets: Path, most: int) -> dict[str, float]:
         CERTAINTY_REAL: on_real.certainty.macro_f1.value,
     }
     for external in SETS:
-        found = score_set(external, model, datasets, most=most)
+        found = score_set(external, partial(predict, model), datasets, most=most)
         if found:
             scores[f"{found.name} ({found.measure})"] = found.score.value
     return {name: round(value, 4) for name, value in scores.items()}
