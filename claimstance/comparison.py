@@ -19,6 +19,7 @@ from claimstance import statistics as st
 from claimstance.errors import InputError
 from claimstance.evaluation import Pair, certainty_counts, stance_counts
 from claimstance.labels import CERTAINTIES, STANCES
+from claimstance.records import LabelledSentence
 from claimstance.statistics import Estimate, Floats, Ints
 
 
@@ -58,12 +59,18 @@ class Comparison:
         return asdict(self)
 
 
-def compare_predictions(first: Sequence[Pair], second: Sequence[Pair]) -> Comparison:
+def compare_predictions(
+    first: Sequence[Pair],
+    second: Sequence[Pair],
+    *,
+    document: Callable[[LabelledSentence], str] = lambda sentence: sentence.article_id,
+) -> Comparison:
     """Compare two labellings of the same gold sentences.
 
     Args:
         first: gold sentences, each with what the first file says of it.
         second: the same gold sentences in the same order, with what the second file says.
+        document: which article a gold sentence is from, where its id does not say so.
 
     Raises:
         InputError: if there is no sentence to compare.
@@ -77,7 +84,7 @@ def compare_predictions(first: Sequence[Pair], second: Sequence[Pair]) -> Compar
         )
     by_article: dict[str, list[int]] = {}
     for number, (gold, _) in enumerate(first):
-        by_article.setdefault(gold.article_id, []).append(number)
+        by_article.setdefault(document(gold), []).append(number)
     groups = list(by_article.values())
     return Comparison(
         articles=len(groups),

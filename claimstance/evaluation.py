@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,9 +24,13 @@ from claimstance.statistics import Estimate, Ints
 
 #: What can be scored: predictions, an annotation pass, or another labelled corpus.
 Labelled = LabelledSentence | SentenceLabels | Prediction
+LabelledT = TypeVar("LabelledT", bound=Labelled)
 
 #: A gold sentence and what is scored against it.
 Pair = tuple[LabelledSentence, Labelled]
+
+#: A gold sentence and its prediction.
+PredictedPair = tuple[LabelledSentence, Prediction]
 
 #: The same, where stance and certainty are all that is scored: no text is needed.
 LabelPair = tuple[Labelled | StandoffLabels, Labelled | StandoffLabels]
@@ -89,14 +93,16 @@ class Evaluation:
         return asdict(self)
 
 
-def pair_up(gold: Sequence[LabelledSentence], other: Sequence[Labelled], name: str) -> list[Pair]:
+def pair_up(
+    gold: Sequence[LabelledSentence], other: Sequence[LabelledT], name: str
+) -> list[tuple[LabelledSentence, LabelledT]]:
     """Put each gold sentence beside its counterpart.
 
     Raises:
-        InputError: if a gold sentence has no counterpart, one stands twice, or the
-            counterpart's text is another one.
+        InputError: if a gold sentence has no counterpart, one stands twice, there is one
+            that gold does not have, or the counterpart's text is another one.
     """
-    by_place: dict[tuple[str, int], Labelled] = {}
+    by_place: dict[tuple[str, int], LabelledT] = {}
     for item in other:
         place = (item.article_id, item.position)
         if place in by_place:
@@ -116,6 +122,17 @@ def pair_up(gold: Sequence[LabelledSentence], other: Sequence[Labelled], name: s
             f"{missing[0].article_id!r}, position {missing[0].position}",
             fix="classify the articles of the gold file, with their own sentences",
         )
+    places = {(s.article_id, s.position) for s in gold}
+    extra = [place for place in by_place if place not in places]
+    if extra:
+        raise InputError(
+            name,
+            expected="the sentences of the gold file and no others",
+            found=f"{len(extra)} others, the first in article {extra[0][0]!r}, "
+            f"position {extra[0][1]}",
+            fix="give the gold file of the articles that were classified, or leave the others "
+            "out with --only-gold",
+        )
     pairs = [(s, by_place[s.article_id, s.position]) for s in gold]
     for sentence, found in pairs:
         text = getattr(found, "text", sentence.text)
@@ -127,6 +144,12 @@ def pair_up(gold: Sequence[LabelledSentence], other: Sequence[Labelled], name: s
                 fix="classify the sentences of the gold file, not sentences split anew",
             )
     return pairs
+
+
+def only_gold(gold: Sequence[LabelledSentence], other: Sequence[LabelledT]) -> list[LabelledT]:
+    """What is said of gold sentences, without that of others, such as their context."""
+    places = {(s.article_id, s.position) for s in gold}
+    return [item for item in other if (item.article_id, item.position) in places]
 
 
 def evaluate(

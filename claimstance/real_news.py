@@ -17,7 +17,10 @@ from claimstance.errors import InputError
 from claimstance.evaluation import (
     Evaluation,
     LabelScore,
+    Pair,
+    PredictedPair,
     evaluate,
+    only_gold,
     pair_up,
     score_certainty,
     score_stance,
@@ -129,8 +132,8 @@ def _by_place(rows: Sequence[StandoffRow]) -> dict[Place, StandoffRow]:
 Predict = Callable[[Iterable[Article]], Iterable[Prediction]]
 
 
-def score_real_news(predict: Predict, data: DataFolder, datasets: Path) -> Evaluation:
-    """Score predictions on the set, each sentence read with those before it.
+def label_real_news(predict: Predict, data: DataFolder, datasets: Path) -> list[PredictedPair]:
+    """Predict the labelled sentences of the set, each read with those before it.
 
     Args:
         predict: the model, or its rival.
@@ -142,7 +145,11 @@ def score_real_news(predict: Predict, data: DataFolder, datasets: Path) -> Evalu
     """
     gold, rows = align_rows(read_records(data.real_news, StandoffRow), datasets)
     articles = (Article(row["id"], None, spans_of(row["sentences"])) for row in rows)
-    pairs = pair_up(gold, list(predict(articles)), "the predictions")
+    return pair_up(gold, only_gold(gold, list(predict(articles))), "the predictions")
+
+
+def score_real_news(pairs: Sequence[Pair]) -> Evaluation:
+    """Score what `label_real_news` gave; intervals are resampled by article."""
     return evaluate(pairs, document=lambda s: document_of(s.article_id))
 
 
@@ -156,5 +163,4 @@ def score_second_pass(data: DataFolder, datasets: Path) -> Evaluation:
         align_rows(read_records(path, StandoffRow), datasets)[0]
         for path in (data.real_first, data.real_second)
     )
-    pairs = pair_up(first, second, "the second pass")
-    return evaluate(pairs, document=lambda s: document_of(s.article_id))
+    return score_real_news(pair_up(first, second, "the second pass"))

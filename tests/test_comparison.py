@@ -117,4 +117,4 @@ def test_nothing_to_compare(refuses: Refuses) -> None:
 
 def test_other_gold_sentences(gold: list[LabelledSentence], worse: list[Pair]) -> None:
     with pytest.raises(ValueError, match="the same gold sentences"):
-        compare_predictions(worse, pair_up(gold[1:], gold, "gold"))
+        compare_predictions(worse, pair_up(gold[1:], gold[1:], "gold"))

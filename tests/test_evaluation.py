@@ -152,9 +152,17 @@ def test_labels_without_text_can_be_scored(gold: list[LabelledSentence]) -> None
     assert evaluate(pair_up(gold, bare, "second.jsonl")).stance.accuracy.value == 1
 
 
-def test_a_few_articles_of_a_longer_file_are_paired(gold: list[LabelledSentence]) -> None:
-    some = [s for s in gold if s.article_id == "e01"]
-    assert [g for g, _ in pair_up(some, gold, "all")] == some
+def test_a_sentence_that_gold_does_not_have(
+    gold: list[LabelledSentence], refuses: Refuses
+) -> None:
+    refuses(
+        "p.jsonl: expected the sentences of the gold file and no others, found 7 others, the "
+        "first in article 't01', position 0. To mend it: give the gold file of the articles",
+        pair_up,
+        [s for s in gold if s.article_id != "t01"],
+        gold,
+        "p.jsonl",
+    )
 
 
 def test_a_missing_prediction(gold: list[LabelledSentence], refuses: Refuses) -> None:

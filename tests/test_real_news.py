@@ -17,6 +17,7 @@ from claimstance.real_news import (
     SettledRow,
     document_of,
     read_real_news,
+    label_real_news,
     score_real_news,
     score_second_pass,
 )
@@ -144,7 +145,9 @@ def test_scores_with_the_text_at_hand(data: DataFolder, datasets: Path) -> None:
             ]
         return records
 
-    result = score_real_news(all_asserted, data, datasets)
+    pairs = label_real_news(all_asserted, data, datasets)
+    result = score_real_news(pairs)
+    assert [p.text for _, p in pairs] == [g.text for g, _ in pairs]
     assert read[0] == ["Before it.", "The mill is sold."]
     assert result.sentences == 3
     assert result.articles == 2

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+
+if TYPE_CHECKING:
+    from claimstance.evaluation import PredictedPair
+    from claimstance.records import LabelledSentence
+
+_ONLY_GOLD = "Leave out predictions for sentences that the gold file does not have."
 
 
 def evaluate(
@@ -16,6 +22,7 @@ def evaluate(
         Optional[Path],  # noqa: UP045 - typer reads this at run time
         typer.Option(help="Folder for scores.json, README.md and confusion.png."),
     ] = None,
+    only_gold: Annotated[bool, typer.Option("--only-gold", help=_ONLY_GOLD)] = False,
 ) -> None:
     """Score predictions against gold labels, with 95% intervals resampled by article.
 
@@ -25,13 +32,13 @@ def evaluate(
         --predictions out/test.jsonl --out out/evaluation
     """
     from claimstance import evaluation as ev
-    from claimstance.records import LabelledSentence, Prediction, read_records, write_text
+    from claimstance.records import LabelledSentence, read_records, write_text
 
     sentences = read_records(gold, LabelledSentence)
-    pairs = ev.pair_up(sentences, read_records(predictions, Prediction), str(predictions))
-    result = ev.evaluate(pairs)
+    result = ev.evaluate(_pairs(sentences, predictions, only_gold))
     command = f"claimstance evaluate --gold {gold} --predictions {predictions}"
     command += f" --out {out}" if out else ""
+    command += " --only-gold" if only_gold else ""
     page = ev.markdown_page(result, gold=str(gold), predictions=str(predictions), command=command)
     if out:
         ev.draw_confusion(result, out / "confusion.png")
@@ -48,6 +55,7 @@ def compare(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Folder for comparison.json and README.md."),
     ] = None,
+    only_gold: Annotated[bool, typer.Option("--only-gold", help=_ONLY_GOLD)] = False,
 ) -> None:
     """Compare two files of predictions, score by score and label by label.
 
@@ -56,18 +64,26 @@ def compare(
       claimstance compare out/old.jsonl out/new.jsonl --gold data/corpus/test.jsonl
     """
     from claimstance import comparison as cp
-    from claimstance.evaluation import pair_up
-    from claimstance.records import LabelledSentence, Prediction, read_records, write_text
+    from claimstance.records import LabelledSentence, read_records, write_text
 
     sentences = read_records(gold, LabelledSentence)
-    pairs = [
-        pair_up(sentences, read_records(path, Prediction), str(path)) for path in (first, second)
-    ]
+    pairs = [_pairs(sentences, path, only_gold) for path in (first, second)]
     result = cp.compare_predictions(*pairs)
     command = f"claimstance compare {first} {second} --gold {gold}"
     command += f" --out {out}" if out else ""
+    command += " --only-gold" if only_gold else ""
     page = cp.comparison_page(result, names=(str(first), str(second)), command=command)
     if out:
         write_text(out / "comparison.json", json.dumps(result.as_dict(), indent=2) + "\n")
         write_text(out / "README.md", page)
     typer.echo(page)
+
+
+def _pairs(gold: list[LabelledSentence], path: Path, only_gold: bool) -> list[PredictedPair]:
+    from claimstance import evaluation as ev
+    from claimstance.records import Prediction, read_records
+
+    predictions = read_records(path, Prediction)
+    return ev.pair_up(
+        gold, ev.only_gold(gold, predictions) if only_gold else predictions, str(path)
+    )
