@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint check-corpus reproduce clean
+.PHONY: demo test lint evaluate reproduce rivals clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/python:
@@ -35,6 +35,12 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Scores the model that ships on all there is, and writes every page of results. With
+# DATASETS=folder also on text that is not in the repository (evaluation/sets/README.md).
+evaluate: $(VENV)/installed-dev
+	$(BIN)/python evaluation/make_results.py --models models \
+	  $(if $(DATASETS),--datasets $(DATASETS)) $(if $(ARTICLE),--article $(ARTICLE))
+
 # Makes the shipped model and the figures on the corpus anew, from the repository alone.
 reproduce: $(VENV)/installed-dev
 	rm -rf models/tfidf models/minilm models/minilm-int8
@@ -42,7 +48,17 @@ reproduce: $(VENV)/installed-dev
 	$(BIN)/claimstance train training/recipes/baseline.toml --out models/tfidf
 	$(BIN)/claimstance train training/recipes/minilm.toml --out models/minilm
 	$(BIN)/claimstance export models/minilm --out models/minilm-int8 --corpus data/corpus
-	$(BIN)/python evaluation/make_results.py --models models --ship
+	for model in tfidf minilm; do for split in dev test; do \
+	  $(BIN)/claimstance classify data/corpus --split $$split --model models/$$model --quiet \
+	    --output evaluation/results/$$model/$$split.jsonl || exit 1; \
+	done; done
+	cp models/minilm-int8/* claimstance/shipped/
+	$(MAKE) evaluate
+
+# Trains the rivals beside it and takes everybody's time. Let nothing else run meanwhile.
+rivals: $(VENV)/installed-dev
+	$(BIN)/python evaluation/rivals.py --out models
+	$(MAKE) evaluate
 
 clean:
 	rm -rf $(VENV) out models build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -72,7 +72,7 @@ def threshold_for(settings: ModelSettings, accuracy: float) -> float:
         best = max((p.accuracy for p in settings.abstention), default=None)
         raise InputError(
             f"the model {settings.name!r}",
-            expected=f"a threshold above which {accuracy:.0%} of dev are right",
+            expected=f"a threshold above which {100 * accuracy:.4g}% of dev are right",
             found=f"none above {best:.0%}" if best else "none that was kept with the model",
             fix="ask for less" if best else "train or export it again with this version",
         )

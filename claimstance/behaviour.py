@@ -8,7 +8,8 @@ as said. A case is judged from a file of predictions, as everything else is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, Protocol, Self
@@ -66,6 +67,12 @@ class MinimumCase(_Case):
     capability: str
     stance: Stance
     certainty: Certainty | None
+
+    @model_validator(mode="after")
+    def _certainty_goes_with_a_claim(self) -> Self:
+        if (self.stance == "no_claim") != (self.certainty is None):
+            raise ValueError("certainty must be null for no_claim and set for every other stance")
+        return self
 
     @property
     def group(self) -> str:
@@ -154,19 +161,26 @@ def read_cases(folder: Path) -> list[Case]:
         InputError: if a file is missing, a line is no case of its kind, or an id stands twice.
     """
     cases: list[Case] = []
-    seen: set[str] = set()
     for name, kind in FILES.items():
-        for case in read_records(folder / name, kind):
-            if case.id in seen:
-                raise InputError(
-                    str(folder / name),
-                    expected="each id once in all the suites",
-                    found=f"{case.id!r} twice",
-                    fix="give one of them another id",
-                )
-            seen.add(case.id)
-            cases.append(case)
+        cases += read_records(folder / name, kind)
+        must_differ(str(folder / name), [article.id for article in articles_of(cases)])
     return cases
+
+
+def must_differ(where: str, ids: Sequence[str]) -> None:
+    """Refuse an id that stands twice.
+
+    Raises:
+        InputError: if one does.
+    """
+    twice = [name for name, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise InputError(
+            where,
+            expected="each id once",
+            found=f"{twice[0]!r} twice",
+            fix="give one of them another id",
+        )
 
 
 def judge_second_pass(folder: Path) -> list[Outcome]:
@@ -176,7 +190,9 @@ def judge_second_pass(folder: Path) -> list[Outcome]:
         InputError: if a file is missing or not legal, or a passage was not labelled.
     """
     cases = read_cases(folder)
-    labels = {row.id: row for row in read_records(folder / SECOND_PASS_FILE, PassageLabels)}
+    rows = read_records(folder / SECOND_PASS_FILE, PassageLabels)
+    must_differ(str(folder / SECOND_PASS_FILE), [row.id for row in rows])
+    labels = {row.id: row for row in rows}
     for article in articles_of(cases):
         if article.id not in labels:
             raise InputError(
@@ -208,13 +224,42 @@ def as_article(article_id: str, passage: Passage) -> Article:
     return Article(article_id, passage.title, spans_of([*passage.before, passage.text]))
 
 
-def judged(predictions: Sequence[Prediction]) -> dict[str, Prediction]:
-    """The prediction for the last sentence of each article."""
-    last: dict[str, Prediction] = {}
+def judged(
+    articles: Iterable[Article], predictions: Iterable[Prediction], name: str
+) -> dict[str, Prediction]:
+    """The prediction for the last sentence of each article, by the article's id.
+
+    Args:
+        articles: what was to be labelled.
+        predictions: for all their sentences, in any order.
+        name: of the file of predictions, for errors.
+
+    Raises:
+        InputError: if a sentence has no prediction, two, or one for another text.
+    """
+    found: dict[tuple[str, int], Prediction] = {}
     for prediction in predictions:
-        known = last.get(prediction.article_id)
-        if known is None or prediction.position > known.position:
-            last[prediction.article_id] = prediction
+        place = (prediction.article_id, prediction.position)
+        if place in found:
+            raise InputError(
+                name,
+                expected="each sentence once",
+                found=f"passage {place[0]!r}, position {place[1]} twice",
+                fix="write the file anew",
+            )
+        found[place] = prediction
+    last: dict[str, Prediction] = {}
+    for article in articles:
+        for position, span in enumerate(article.sentences):
+            given = found.get((article.id, position))
+            if given is None or given.text != span.text:
+                raise InputError(
+                    name,
+                    expected=f"a prediction for passage {article.id!r}: {span.text[:50]!r}",
+                    found=repr(given.text[:50]) if given else "none",
+                    fix="label the suites as they are now",
+                )
+            last[article.id] = given
     return last
 
 
@@ -231,19 +276,7 @@ def judge_cases(
     Raises:
         InputError: if a passage has no prediction, or one for another text.
     """
-    last = judged(predictions)
-    for case in cases:
-        second = second_passage(case)
-        passages = {case.id: case.text} | ({f"{case.id}/changed": second.text} if second else {})
-        for article_id, text in passages.items():
-            found = last.get(article_id)
-            if found is None or found.text != text:
-                raise InputError(
-                    name,
-                    expected=f"a prediction for passage {article_id!r}: {text[:50]!r}",
-                    found=repr(found.text[:50]) if found else "none",
-                    fix="label the suites as they are now",
-                )
+    last = judged(articles_of(cases), predictions, name)
     return [judge(case, last) for case in cases]
 
 
@@ -263,7 +296,7 @@ def judge(case: Case, labels: Mapping[str, TwoLabels]) -> Outcome:
 
 def _moved(expect: Expectation, first: TwoLabels, second: TwoLabels) -> bool:
     if expect.stance is not None:
-        return second.stance == expect.stance
+        return first.stance != second.stance == expect.stance
     if first.certainty is None or second.certainty is None:
         return False
     # The scale runs from certain down to possible.

@@ -19,8 +19,7 @@ from pydantic import model_validator
 
 from claimstance import statistics as st
 from claimstance.articles import Article
-from claimstance.behaviour import Passage, as_article, judged
-from claimstance.errors import InputError
+from claimstance.behaviour import Passage, as_article, judged, must_differ
 from claimstance.labels import STANCES, Stance
 from claimstance.records import Prediction, Record, read_records
 from claimstance.statistics import Estimate, Floats
@@ -46,7 +45,11 @@ class Frame(Passage):
     @model_validator(mode="after")
     def _both_sides_stand_in_it(self) -> Self:
         text = " ".join([self.title or "", *self.before, self.text])
-        slots = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+        slots = {
+            f"{name}{f'!{conversion}' if conversion else ''}{f':{form}' if form else ''}"
+            for _, name, form, conversion in Formatter().parse(text)
+            if name is not None
+        }
         if slots - _SLOTS:
             raise ValueError(f"unknown slot {min(slots - _SLOTS)!r}; known: {sorted(_SLOTS)}")
         if {slot[0] for slot in slots} != {"A", "B"}:
@@ -98,12 +101,13 @@ def read_frames(folder: Path) -> tuple[list[Frame], list[PartyPair]]:
     """Read the frames and the pairs of parties.
 
     Raises:
-        InputError: if a file is missing or a line is not what it should be.
+        InputError: if a file is missing, a line is not what it should be, or an id stands twice.
     """
-    return (
-        read_records(folder / FRAMES_FILE, Frame),
-        read_records(folder / PARTIES_FILE, PartyPair),
-    )
+    frames = read_records(folder / FRAMES_FILE, Frame)
+    pairs = read_records(folder / PARTIES_FILE, PartyPair)
+    must_differ(str(folder / FRAMES_FILE), [frame.id for frame in frames])
+    must_differ(str(folder / PARTIES_FILE), [pair.id for pair in pairs])
+    return frames, pairs
 
 
 def articles_of(frames: Sequence[Frame], pairs: Sequence[PartyPair]) -> Iterator[Article]:
@@ -143,17 +147,9 @@ def score_pairs(
         name: of the file of predictions, for errors.
 
     Raises:
-        InputError: if a sentence has no prediction.
+        InputError: if a sentence has no prediction, or one for another text.
     """
-    last = judged(predictions)
-    wanted = [article.id for article in articles_of(frames, pairs)]
-    if missing := [article_id for article_id in wanted if article_id not in last]:
-        raise InputError(
-            name,
-            expected=f"a prediction for each of {len(wanted)} filled frames",
-            found=f"none for {len(missing)} of them, the first {missing[0]!r}",
-            fix="label the frames as they are now",
-        )
+    last = judged(articles_of(frames, pairs), predictions, name)
     return [_score(pair, frames, last) for pair in pairs]
 
 
@@ -198,7 +194,11 @@ def draw_neutrality(scores: Sequence[PairScore], path: Path) -> None:
         (flip, [s.flips for s in scores], "share of frames whose stance flips"),
     ):
         x = [e.value for e in estimates]
-        spread = [[e.value - e.low for e in estimates], [e.high - e.value for e in estimates]]
+        # Rounding can put a value a hair outside its interval.
+        spread = [
+            [max(0.0, e.value - e.low) for e in estimates],
+            [max(0.0, e.high - e.value) for e in estimates],
+        ]
         axes.errorbar(x, y, xerr=spread, fmt="o", markersize=4, color="#125ba6")
         axes.set_title(title, fontsize=9)
         axes.grid(axis="x", alpha=0.3)

@@ -73,7 +73,8 @@ class Selection:
     asked: float
     threshold: float
     coverage: Estimate
-    accuracy: Estimate
+    #: None where nothing is kept.
+    accuracy: Estimate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ def _bins(counts: Floats) -> list[Bin]:
                     high=(place + 1) / BINS,
                     sentences=int(sentences),
                     confidence=float(here[:, 1].sum() / sentences),
-                    accuracy=st.bootstrap(here, lambda sums: st.ratio(sums[:, 2], sums[:, 0])),
+                    accuracy=st.bootstrap(here, lambda sums: st.share(sums[:, 2], sums[:, 0])),
                 )
             )
     return found
@@ -202,54 +203,48 @@ def _brier_sums(graded: Graded) -> Floats:
     return sums
 
 
-def risk_coverage(
-    confidence: Floats, right: npt.NDArray[np.bool_], weights: Floats | None = None
-) -> tuple[Floats, Floats]:
+def risk_coverage(confidence: Floats, right: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """The risk-coverage curve (Geifman and El-Yaniv 2017, "Selective classification …").
 
     Args:
         confidence: shape (n,).
         right: whether the label given is the gold one, shape (n,).
-        weights: how often each sentence counts, shape (n,) or (resamples, n).
 
     Returns:
         Coverage and risk after each sentence, surest first. Among sentences of equal
         confidence, the order is taken as random and the risk as expected.
     """
     order = np.argsort(-confidence, kind="stable")
-    weights = np.ones(len(confidence)) if weights is None else weights
-    weight = weights[..., order]
-    wrong = weight * ~right[order]
+    wrong = (~right[order]).astype(np.float64)
     starts = np.flatnonzero(np.append(True, np.diff(confidence[order]) != 0))
-    group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))
-    group_wrong = np.add.reduceat(wrong, starts, axis=-1)[..., group]
-    group_weight = np.add.reduceat(weight, starts, axis=-1)[..., group]
-    covered = np.cumsum(weight, axis=-1)
-    errors = np.cumsum(weight * st.ratio(group_wrong, group_weight), axis=-1)
-    return covered / covered[..., -1:], st.ratio(errors, covered)
+    sizes = np.diff(np.append(starts, len(order)))
+    errors = np.cumsum(np.repeat(np.add.reduceat(wrong, starts) / sizes, sizes))
+    kept = np.arange(1, len(order) + 1)
+    return kept / len(order), errors / kept
 
 
-def area_under(coverage: Floats, risk: Floats) -> Floats:
-    """The mean risk over all coverages; each risk holds since the coverage before it."""
-    widths = np.diff(coverage, axis=-1, prepend=0.0)
-    return np.asarray((widths * risk).sum(axis=-1))
+def area_under(risk: Floats) -> float:
+    """The mean risk over all coverages."""
+    return float(risk.mean())
 
 
 def _resampled_areas(graded: Graded) -> Estimate:
     articles = int(graded.articles.max()) + 1
     rng = np.random.default_rng(st.SEED)
     drawn = rng.multinomial(articles, np.full(articles, 1 / articles), size=st.RESAMPLES)
-    weights = drawn[:, graded.articles].astype(np.float64)
-    value = area_under(*risk_coverage(graded.confidence, graded.right))
-    resampled = area_under(*risk_coverage(graded.confidence, graded.right, weights))
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return Estimate(float(value), float(low), float(high))
+
+    def area(times: npt.NDArray[np.int64]) -> float:
+        again = np.repeat(np.arange(len(graded.gold)), times[graded.articles])
+        return area_under(risk_coverage(graded.confidence[again], graded.right[again])[1])
+
+    low, high = np.percentile([area(times) for times in drawn], [2.5, 97.5])
+    return Estimate(area(np.ones(articles, dtype=np.int64)), float(low), float(high))
 
 
 def least_area(accuracy: float, sentences: int) -> float:
     """The area where all right labels come first, 0 to 1."""
     right = np.arange(sentences) < round(accuracy * sentences)
-    return float(area_under(*risk_coverage(-np.arange(sentences, dtype=np.float64), right)))
+    return area_under(risk_coverage(-np.arange(sentences, dtype=np.float64), right)[1])
 
 
 def select(graded: Graded, asked: float, threshold: float) -> Selection:
@@ -262,7 +257,7 @@ def select(graded: Graded, asked: float, threshold: float) -> Selection:
         asked=asked,
         threshold=threshold,
         coverage=st.bootstrap(sums, lambda s: st.ratio(s[:, 1], s[:, 0])),
-        accuracy=st.bootstrap(sums, lambda s: st.ratio(s[:, 2], s[:, 1])),
+        accuracy=(st.bootstrap(sums, lambda s: st.share(s[:, 2], s[:, 1])) if kept.any() else None),
     )
 
 

@@ -128,7 +128,7 @@ class Prediction(Record):
     def _without_what_nobody_asked(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = handler(self)
         if self.needs_review is None:
-            del fields["needs_review"]
+            fields.pop("needs_review", None)
         return fields
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -129,7 +128,10 @@ def score_slices(
                 empty: list[list[Pair]] = [[] for _ in articles]
                 members.setdefault(name, empty)[place].append(pair)
     total = np.stack([stance_counts(a) for a in articles])
-    scores = [_score(name, inside, total) for name, inside in members.items()]
+    everything = int(total.sum())
+    # What holds every sentence has no others to be set against.
+    parts = {n: inside for n, inside in members.items() if sum(map(len, inside)) < everything}
+    scores = [_score(name, inside, total) for name, inside in parts.items()]
     kept = [s for s in scores if s.sentences >= LEAST_SENTENCES and s.articles >= LEAST_ARTICLES]
     order = in_order(members)
     return sorted(kept, key=lambda s: order.index((s.group, s.name)))
@@ -154,15 +156,22 @@ def _score(name: SliceName, inside: Sequence[Sequence[Pair]], total: st.Ints) ->
         sentences=int(counts.sum()),
         articles=sum(map(bool, inside)),
         accuracy=st.bootstrap(counts, _accuracy),
-        macro_f1=st.bootstrap(counts, partial(st.macro_f1, labels=range(len(STANCES)))),
+        macro_f1=st.bootstrap(counts, _macro_f1),
         ahead=st.bootstrap(both, lambda c: _accuracy(c[:, 0]) - _accuracy(c[:, 1])),
     )
 
 
 def _accuracy(counts: Floats) -> Floats:
-    """Accuracy; not a number where no sentence was drawn, which says nothing of the slice."""
-    drawn = counts.sum(axis=(1, 2)) > 0
-    return np.where(drawn, st.accuracy(counts), np.nan)
+    return _where_drawn(counts, st.accuracy(counts))
+
+
+def _macro_f1(counts: Floats) -> Floats:
+    return _where_drawn(counts, st.macro_f1(counts, range(len(STANCES))))
+
+
+def _where_drawn(counts: Floats, scores: Floats) -> Floats:
+    """Not a number where no sentence was drawn, which says nothing of the slice."""
+    return np.where(counts.sum(axis=(1, 2)) > 0, scores, np.nan)
 
 
 def weakest(scores: Sequence[SliceScore]) -> list[SliceScore]:

@@ -74,6 +74,11 @@ def ratio(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
 
 
+def share(part: Floats, whole: Floats) -> Floats:
+    """Division in which a part of nothing is not a number: a bootstrap leaves it out."""
+    return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole != 0)
+
+
 def precision(matrices: Floats, label: int) -> Floats:
     """Of the sentences given this label, the share that have it."""
     return ratio(matrices[:, label, label], matrices[:, :, label].sum(axis=1))

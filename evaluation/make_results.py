@@ -1,10 +1,12 @@
-"""Makes the results pages: every figure on the project's own corpus comes from here.
+"""Makes the results: scores the model that ships on everything, and writes every page.
 
-    python evaluation/make_results.py --models models [--ship]
+    python evaluation/make_results.py [--datasets FOLDER [--article FILE] [--models FOLDER]]
 
-Labels the test split with each model, scores it, and writes ``evaluation/results``
-and the table in ``README.md``. With ``--ship`` the exported model is copied into the
-package, with its model card. Called by ``make reproduce``.
+Labels dev, test, the behaviour suites and the frames for neutrality with the model that
+ships, and with ``--datasets`` the real-news set and other people's (what is not there is
+skipped, and said). The rivals' labels of dev and test come from `evaluation/rivals.py`;
+with ``--models``, where it left their folders, they are scored on the rest as well.
+Writes ``evaluation/results``, the tables in ``README.md`` and the model card.
 """
 
 from __future__ import annotations
@@ -12,153 +14,239 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
-import cue_rules
+import rivals
+from error_page import error_page
+from model_card import model_card
+from outside import (
+    OutsideScores,
+    fingerprint,
+    label_real,
+    look_closer,
+    read_outside,
+    score_article,
+    score_outside,
+    write_outside,
+)
+from results_page import SHIPS, Scores, behaviour_page, real_table, results_page, test_table
+from scores import (
+    DATA,
+    RESULTS,
+    ROOT,
+    SUITES,
+    export_cost,
+    of_corpus,
+    read_costs,
+    read_pairs,
+    score_behaviour,
+    score_corpus_slices,
+    score_neutrality,
+    score_worth,
+)
+from systems import LABELS, RULES, Predict, load
 
-from claimstance import __version__
-from claimstance.annotation import DataFolder, agreement
+from claimstance import behaviour, neutrality
+from claimstance.annotation import agreement
+from claimstance.articles import Article
+from claimstance.comparison import compare_predictions
 from claimstance.corpus import load_split
-from claimstance.evaluation import (
-    Evaluation,
-    LabelScore,
-    draw_confusion,
-    evaluate,
-    markdown_page,
-    pair_up,
-)
-from claimstance.export import Gate, compare
-from claimstance.inference import SHIPPED, load_model
-from claimstance.prediction import as_article, predict_split
-from claimstance.records import Prediction, write_records, write_text
-from claimstance.settings import load_settings
-from claimstance.statistics import RESAMPLES, SEED
+from claimstance.evaluation import Evaluation, draw_confusion, evaluate, markdown_page
+from claimstance.inference import ONNX_FILE, SHIPPED, load_model
+from claimstance.neutrality import draw_neutrality
+from claimstance.prediction import as_article, predict
+from claimstance.probabilities import draw_reliability, draw_risk_coverage
+from claimstance.records import Split, write_records, write_text
+from claimstance.settings import SETTINGS_FILE
+from claimstance.slices import draw_slices
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "evaluation" / "results"
-DATA = DataFolder(ROOT / "data")
-
-#: The rival without training.
-RULES = "cue-rules"
-#: Folder of each model under ``--models``, and what it is called in the table.
-MODELS = {
-    "tfidf": "TF-IDF + logistic regression",
-    "minilm": "MiniLM, fine-tuned (fp32)",
-    "minilm-int8": "MiniLM, fine-tuned (int8 ONNX, ships)",
-}
-LABELS = {RULES: "cue-word rules, no training", **MODELS}
-SECOND_PASS = "second annotation pass, against the first"
-HEAD = (
-    "| on the test split | stance macro-F1 | stance accuracy | certainty macro-F1 "
-    "| source overlap F1 | cue overlap F1 |\n| --- | --: | --: | --: | --: | --: |"
-)
+SPLITS: tuple[Split, ...] = ("dev", "test")
 
 
 def main() -> None:
-    """Score every model and write every page."""
+    """Label, score, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", type=Path, required=True, help="folder of the model folders")
-    parser.add_argument("--ship", action="store_true", help="put the export into the package")
+    parser.add_argument("--datasets", type=Path, help="folder with your copies of the datasets")
+    parser.add_argument("--article", type=Path, help="copy of the article with stand-off labels")
+    parser.add_argument("--models", type=Path, help="folder with the rivals' model folders")
+    parser.add_argument("--most", type=int, help="at most so many sentences of an external set")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where the results lie")
     arguments = parser.parse_args()
 
-    test = load_split(DATA.corpus, "test")
-    scores = {RULES: publish(RULES, cue_rules.predict(map(as_article, test)))}
-    for name in MODELS:
-        scores[name] = publish(name, predict_split(load_model(arguments.models / name), test))
-    gate = compare(
-        arguments.models / "minilm",
-        arguments.models / "minilm-int8",
-        load_split(DATA.corpus, "dev"),
+    label_everything(arguments.out)
+    outside = outside_scores(arguments)
+    scores = score_everything(arguments.out, outside)
+    write_pages(arguments.out, scores)
+    if arguments.out == RESULTS:
+        publish(scores)
+    for line in skipped(outside):
+        print(f"skipped: {line}")
+
+
+def ships() -> Predict:
+    """The model that ships, as a function from articles to predictions."""
+    return partial(predict, load_model())
+
+
+def ships_fingerprint() -> str:
+    """What tells the model that ships from another one."""
+    return fingerprint([SHIPPED / ONNX_FILE, SHIPPED / SETTINGS_FILE])
+
+
+def label_everything(results: Path) -> None:
+    """Write what the model that ships, and the rules, say of all text in the repository."""
+    suites: dict[str, list[Article]] = {
+        "behaviour": list(behaviour.articles_of(behaviour.read_cases(SUITES))),
+        "neutrality": list(neutrality.articles_of(*neutrality.read_frames(SUITES))),
+    }
+    for split in SPLITS:
+        suites[split] = [as_article(a) for a in load_split(DATA.corpus, split)]
+    for name, articles in suites.items():
+        write_records(results / SHIPS / f"{name}.jsonl", ships()(articles))
+        write_records(results / RULES / f"{name}.jsonl", load(RULES, Path())(articles))
+
+
+def outside_scores(arguments: argparse.Namespace) -> OutsideScores:
+    """Score what lies outside the repository; without it, what an earlier run kept."""
+    kept = read_outside(arguments.out)
+    if arguments.datasets is None:
+        of_ships = kept.systems.get(SHIPS)
+        is_same = of_ships is not None and of_ships.system == ships_fingerprint()
+        return kept if is_same else OutsideScores()
+    systems: dict[str, Predict] = {RULES: load(RULES, Path()), SHIPS: ships()}
+    if arguments.models:
+        others = [n for n in LABELS if n not in systems and (arguments.models / n).is_dir()]
+        systems |= {name: load(name, arguments.models) for name in others}
+    systems = {name: systems[name] for name in LABELS if name in systems}
+    real = {name: label_real(system, arguments.datasets) for name, system in systems.items()}
+    found = OutsideScores(
+        systems={
+            name: score_outside(
+                system,
+                real[name],
+                arguments.datasets,
+                ships_fingerprint() if name == SHIPS else "",
+                arguments.most,
+            )
+            for name, system in systems.items()
+        },
+        closer=look_closer(
+            {name: pairs for name, pairs in real.items() if pairs},
+            SHIPS,
+            of_corpus(read_pairs(arguments.out, SHIPS, "dev")),
+            load_model().settings,
+            arguments.datasets,
+            score_article(ships(), arguments.article) if arguments.article else None,
+        )
+        if real[SHIPS]
+        else None,
     )
-    table = results_table(scores)
-    write_text(RESULTS / "README.md", results_page(table, gate))
-    fill_block(ROOT / "README.md", "results", table)
-    if arguments.ship:
-        ship(arguments.models / "minilm-int8", scores["minilm-int8"], gate)
-        fill_block(ROOT / "README.md", "demo", f"```text\n{demo_output()}\n```")
-    print(table)
+    write_outside(arguments.out, found)
+    return found
 
 
-def publish(name: str, predictions: list[Prediction]) -> Evaluation:
-    """Keep predictions for the test split, score them, and write their page."""
-    articles = load_split(DATA.corpus, "test")
-    out = RESULTS / name
-    write_records(out / "test.jsonl", predictions)
-    gold = [s for article in articles for s in article.sentences]
-    result = evaluate(pair_up(gold, predictions, name))
-    write_text(out / "scores.json", json.dumps(result.as_dict(), indent=2) + "\n")
+def score_everything(results: Path, outside: OutsideScores) -> Scores:
+    """Score the files in the results folder."""
+    names = [name for name in LABELS if (results / name / "test.jsonl").exists()]
+    pairs = {
+        (name, split): read_pairs(results, name, split)
+        for name in names
+        for split in SPLITS
+        if (results / name / f"{split}.jsonl").exists()
+    }
+    settings = load_model().settings
+    dev = of_corpus(pairs[SHIPS, "dev"])
+    outcomes = {
+        name: score_behaviour(results, name)
+        for name in names
+        if (results / name / "behaviour.jsonl").exists()
+    }
+    trained = "minilm"
+    return Scores(
+        test={name: evaluate(pairs[name, "test"]) for name in names},
+        dev={name: evaluate(pairs[name, "dev"]) for name in names if (name, "dev") in pairs},
+        agreement=agreement(DATA)["test"],
+        worth={
+            split: score_worth(dev, of_corpus(pairs[SHIPS, split]), settings) for split in SPLITS
+        },
+        slices={split: score_corpus_slices(pairs[SHIPS, split], split) for split in SPLITS},
+        behaviour=outcomes[SHIPS],
+        groups={name: behaviour.score_groups(found) for name, found in outcomes.items()},
+        second_pass=behaviour.score_groups(behaviour.judge_second_pass(SUITES)),
+        neutrality=score_neutrality(results, SHIPS),
+        outside=outside,
+        rivals=read_costs(results),
+        corpus=rivals.fingerprint(rivals.CORPUS),
+        ahead_of={
+            name: compare_predictions(pairs[name, "test"], pairs[SHIPS, "test"])
+            for name in names
+            if name != SHIPS
+        },
+        export=export_cost(results, trained, SHIPS) if (trained, "dev") in pairs else None,
+        settings=settings,
+    )
+
+
+def write_pages(results: Path, scores: Scores) -> None:
+    """Write every page and picture into the results folder."""
+    write_text(results / "README.md", results_page(scores))
+    write_text(results / "errors.md", error_page(read_pairs(results, SHIPS, "dev")))
+    write_text(results / "behaviour.md", behaviour_page(scores.behaviour))
+    for name, result in scores.test.items():
+        write_system_page(results / name, name, result)
+    test = scores.worth["test"]
+    closer = scores.outside.closer
+    real = {"real news: stance": closer.worth.stance} if closer else {}
+    draw_reliability(
+        {"test: stance": test.stance, "test: certainty": test.certainty} | real,
+        results / "reliability.png",
+    )
+    draw_risk_coverage(
+        {"dev": scores.worth["dev"].stance, "test split": test.stance}
+        | ({"real news": closer.worth.stance} if closer else {}),
+        results / "risk-coverage.png",
+    )
+    draw_slices(scores.slices, results / "slices.png")
+    draw_neutrality(scores.neutrality, results / "neutrality.png")
+
+
+def write_system_page(folder: Path, name: str, result: Evaluation) -> None:
+    """A system's scores on the test split, as a page, a picture and JSON."""
+    write_text(folder / "scores.json", json.dumps(result.as_dict(), indent=2) + "\n")
+    predictions = f"evaluation/results/{name}/test.jsonl"
     command = (
-        "claimstance evaluate --gold data/corpus/test.jsonl "
-        f"--predictions evaluation/results/{name}/test.jsonl --out evaluation/results/{name}"
+        f"claimstance evaluate --gold data/corpus/test.jsonl --predictions {predictions} "
+        f"--out evaluation/results/{name}"
     )
     page = markdown_page(
-        result,
-        gold="data/corpus/test.jsonl",
-        predictions=f"evaluation/results/{name}/test.jsonl",
-        command=command,
+        result, gold="data/corpus/test.jsonl", predictions=predictions, command=command
     )
-    write_text(out / "README.md", page)
-    draw_confusion(result, out / "confusion.png")
-    return result
+    write_text(folder / "README.md", page)
+    draw_confusion(result, folder / "confusion.png")
 
 
-def results_table(scores: dict[str, Evaluation]) -> str:
-    """The models and the agreement of the two annotation passes, one row each."""
-    rows = [table_row(label, scores[name]) for name, label in LABELS.items()]
-    return "\n".join([HEAD, *rows, table_row(SECOND_PASS, agreement(DATA)["test"])])
+def publish(scores: Scores) -> None:
+    """Write the tables in the project's README, what `make demo` prints, and the model card."""
+    readme = ROOT / "README.md"
+    blocks = {"results": "\n".join(test_table(scores)), "demo": f"```text\n{demo_output()}\n```"}
+    if scores.outside.closer:
+        blocks["real-news"] = "\n".join(real_table(scores.outside))
+    write_text(readme, fill_blocks(readme.read_text(encoding="utf-8"), blocks))
+    write_text(SHIPPED / "README.md", model_card(scores))
 
 
-def table_row(name: str, result: Evaluation) -> str:
-    """A model's figures as one row under `HEAD`."""
-    figures = (
-        result.stance.macro_f1,
-        result.stance.accuracy,
-        result.certainty.macro_f1,
-        result.source.overlap_f1,
-        result.cues.overlap_f1,
-    )
-    return f"| {name} | " + " | ".join(map(str, figures)) + " |"
-
-
-def results_page(table: str, gate: Gate) -> str:
-    """The page in ``evaluation/results``."""
-    articles = load_split(DATA.corpus, "test")
-    sentences = sum(len(a.sentences) for a in articles)
-    links = [f"- [{label}]({name}/README.md)" for name, label in LABELS.items()]
-    links.append("- [on real news](real-news.md), [on other people's labels](external.md)")
-    return "\n".join(
-        [
-            "# Results",
-            "",
-            "Made by `make reproduce` (`evaluation/make_results.py`); no number here is typed.",
-            "",
-            f"Test split: {sentences} sentences of {len(articles)} articles, which training has "
-            f"not seen. In brackets: bootstrap 95% intervals, {RESAMPLES} resamples by article, "
-            f"seed {SEED}. The models were trained with the seeds of their recipes in "
-            "`training/recipes`.",
-            "",
-            table,
-            "",
-            "Both annotation passes and the articles themselves come from one language model, so "
-            "their agreement flatters the scheme: see the "
-            "[dataset card](../../data/dataset_card.md). On real news expect less.",
-            "",
-            "## Page of each model",
-            "",
-            *links,
-            "",
-            "## What the export costs",
-            "",
-            f"On dev ({gate.sentences} sentences) the int8 model gives the same stance as the "
-            f"trained one on {gate.stance_same:.2%} and the same certainty on "
-            f"{gate.certainty_same:.2%}. Macro-F1 lost: stance {gate.stance_drop:+.2f}, certainty "
-            f"{gate.certainty_drop:+.2f} points. Size of the weights: {gate.megabytes:.1f} MB.",
-            "",
-        ]
-    )
+def fill_blocks(page: str, blocks: Mapping[str, str]) -> str:
+    """Replace what stands between the two markers of each block in a page."""
+    for name, content in blocks.items():
+        start, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        before, _, rest = page.partition(start)
+        _, _, after = rest.partition(end)
+        page = f"{before}{start}\n{content}\n{end}{after}"
+    return page
 
 
 def demo_output() -> str:
@@ -175,89 +263,12 @@ def demo_output() -> str:
     return "\n".join(line.rstrip() for line in run.stdout.splitlines())
 
 
-def fill_block(path: Path, name: str, content: str) -> None:
-    """Replace what stands between the two markers of a block in a page."""
-    start, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    before, _, rest = path.read_text(encoding="utf-8").partition(start)
-    _, _, after = rest.partition(end)
-    write_text(path, f"{before}{start}\n{content}\n{end}{after}")
-
-
-def ship(folder: Path, result: Evaluation, gate: Gate) -> None:
-    """Copy the exported model into the package, with its card."""
-    SHIPPED.mkdir(exist_ok=True)
-    for file in sorted(folder.iterdir()):
-        shutil.copyfile(file, SHIPPED / file.name)
-    write_text(SHIPPED / "README.md", model_card(folder, result, gate))
-
-
-def model_card(folder: Path, result: Evaluation, gate: Gate) -> str:
-    """The card of the model that ships (Mitchell et al. 2019, "Model cards for …")."""
-    settings = load_settings(folder)
-    windows = settings.windows
-    assert windows is not None
-    recipe = (ROOT / "training" / "recipes" / "minilm.toml").read_text(encoding="utf-8")
-    train = load_split(DATA.corpus, "train")
-    return "\n".join(
-        [
-            "---",
-            "license: apache-2.0",
-            "language: en",
-            "base_model: sentence-transformers/all-MiniLM-L6-v2",
-            "pipeline_tag: text-classification",
-            "---",
-            "",
-            f"# {settings.name}",
-            "",
-            "Says of each sentence of a news article how the text stands to its main claim (six "
-            "stances), how firmly (three certainties), who makes the claim and which words "
-            "decided. "
-            f"The model that ships with claimstance {__version__}.",
-            "",
-            "## How it was made",
-            "",
-            f"MiniLM-L6, fine-tuned on {sum(len(a.sentences) for a in train)} "
-            f"sentences of {len(train)} articles, exported to ONNX with weights in int8 "
-            f"({gate.megabytes:.1f} MB). Windows of up to {windows.max_tokens} tokens, title "
-            f"first, {windows.context_sentences} sentences of context. `make "
-            "reproduce` trains one like it; how like, says "
-            "[training/README.md](../../training/README.md). The recipe:",
-            "",
-            "```toml",
-            recipe.rstrip(),
-            "```",
-            "",
-            "## How well it does",
-            "",
-            f"On the project's own test split ({result.sentences} sentences, {result.articles} "
-            f"articles; bootstrap 95% intervals by article, {RESAMPLES} resamples, seed {SEED}; "
-            "command: `make reproduce`):",
-            "",
-            HEAD,
-            table_row(settings.name, result),
-            "",
-            *_class_rows("stance", result.stance),
-            *_class_rows("certainty", result.certainty),
-            f"Against the model before export, on dev: same stance on {gate.stance_same:.2%}, "
-            f"same certainty on {gate.certainty_same:.2%} of the sentences. Probabilities are "
-            f"calibrated on dev (temperatures: stance {settings.temperatures.stance}, certainty "
-            f"{settings.temperatures.certainty}).",
-            "",
-            "## Limits",
-            "",
-            "- Trained on synthetic articles: written with a language model for this project, and "
-            "labelled by the same means. On real news expect lower scores than these.",
-            "- English only; news reporting only; one label per sentence, that of its main claim.",
-            "- It says how a text stands to a claim, never whether the claim is true.",
-            "- Read the probabilities: the report flags sentences that deserve a second look.",
-            "",
-        ]
-    )
-
-
-def _class_rows(name: str, score: LabelScore) -> list[str]:
-    rows = [f"| {label} | {c.support} | {c.f1} |" for label, c in score.classes.items()]
-    return [f"| {name} | sentences | F1 |", "| --- | --: | --: |", *rows, ""]
+def skipped(outside: OutsideScores) -> Iterable[str]:
+    """What was not scored for want of its text."""
+    of_ships = outside.systems.get(SHIPS)
+    if of_ships is None:
+        return ["real news and other people's labels: no --datasets"]
+    return of_ships.skipped
 
 
 if __name__ == "__main__":

@@ -399,3 +399,12 @@ def test_the_table_shows_the_marks() -> None:
     assert "40%" in page
     assert "40%?" not in page
     assert "40%?" in printed(prediction(0.4))
+
+
+def test_an_accuracy_between_hundredths_is_said_in_full() -> None:
+    with pytest.raises(InputError, match=r"above which 90\.4% of dev are right, found none above"):
+        threshold_for(settings_of(a90=0.7), 0.904)
+
+
+def test_records_can_be_dumped_without_nulls() -> None:
+    assert "source" not in prediction(0.9).model_dump(exclude_none=True)

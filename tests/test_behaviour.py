@@ -139,15 +139,18 @@ def test_the_last_sentence_is_judged(
     joined = " ".join([*before, text])
     assert [joined[s.start : s.end] for s in article.sentences] == [*before, text]
     predictions = [predict("p", s.text, position=n) for n, s in enumerate(article.sentences)]
+    elsewhere = as_article("q", Passage(before=("Elsewhere.",) * 6, text="Elsewhere."))
     other = [predict("q", "Elsewhere.", position=n) for n in range(7)]
     mixed = [*predictions, *other]
     random.shuffle(mixed)
-    last = judged(mixed)
+    last = judged([article, elsewhere], mixed, "p.jsonl")
     assert last == {"p": predictions[-1], "q": other[-1]}
+    # What was not asked for is not looked at.
+    assert judged([elsewhere], mixed, "p.jsonl") == {"q": other[-1]}
 
 
 def test_nothing_predicted() -> None:
-    assert judged([]) == {}
+    assert judged([], [], "p.jsonl") == {}
 
 
 # Judging.
@@ -203,6 +206,22 @@ def test_invariance(first: Said, second: Said, passed: bool) -> None:
 def test_a_direction_towards_a_stance(second: Said, passed: bool) -> None:
     found = outcome(direction(stance="unproven"), ("attributed", "certain"), second)
     assert (found.passed, found.found) == (passed, f"attributed, certain → {in_words_of(second)}")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("unproven", "certain"), ("unproven", "certain")),
+        (("unproven", "certain"), ("unproven", "possible")),
+        (("unproven", "certain"), ("attributed", "certain")),
+        (("no_claim", None), ("no_claim", None)),
+    ],
+)
+def test_a_stance_that_was_there_before_the_change(first: Said, second: Said) -> None:
+    """It must move to the stance, not merely be there."""
+    found = outcome(direction(stance=first[0]), first, second)
+    words = f"{in_words_of(first)} → {in_words_of(second)}"
+    assert (found.passed, found.found) == (False, words)
 
 
 def test_a_direction_towards_no_claim() -> None:
@@ -302,14 +321,84 @@ def test_a_prediction_for_an_older_text(stale: str, refuses: Refuses) -> None:
     )
 
 
-def test_a_passage_of_which_the_last_sentence_is_missing(refuses: Refuses) -> None:
+def in_two_sentences(which: str) -> tuple[Case, dict[tuple[str, int], str]]:
+    """A case with a sentence before one that is judged, and its texts by passage and position."""
+    if which == "min-1":
+        case = minimum(before=("They say so.",))
+        return case, {("min-1", 0): "They say so.", ("min-1", 1): "The firm denies it."}
+    case = InvarianceCase(
+        id="inv-1",
+        kind="invariance",
+        change="claim placed before",
+        text="Ann Lund left.",
+        variant=Passage(before=("It is late.",), text="Ann Lund left."),
+        note="",
+    )
+    texts = {("inv-1", 0): "Ann Lund left."}
+    changed = {("inv-1/changed", 0): "It is late.", ("inv-1/changed", 1): "Ann Lund left."}
+    return case, texts | changed
+
+
+def predict_texts(texts: dict[tuple[str, int], str]) -> list[Prediction]:
+    return [
+        predict(passage, text, ("disputed", "certain"), position=position)
+        for (passage, position), text in texts.items()
+    ]
+
+
+@pytest.mark.parametrize("passage", ["min-1", "inv-1/changed"])
+@pytest.mark.parametrize("position", [0, 1])
+@pytest.mark.parametrize("given_text", [None, "They said otherwise."])
+def test_each_sentence_of_a_passage_is_looked_at(
+    passage: str, position: int, given_text: str | None, refuses: Refuses
+) -> None:
+    """Also what stands before the judged sentence, whether it is missing or of an older text."""
+    case, texts = in_two_sentences(passage.removesuffix("/changed"))
+    (found,) = judge_cases([case], predict_texts(texts), "p.jsonl")
+    assert found.passed
+    asked = texts.pop((passage, position))
+    given_texts = {} if given_text is None else {(passage, position): given_text}
     refuses(
-        "passage 'min-1': 'The firm denies it.', found 'They say so.'",
+        f"p.jsonl: expected a prediction for passage {passage!r}: {asked!r}, "
+        f"found {'none' if given_text is None else repr(given_text)}. "
+        "To mend it: label the suites as they are now.",
         judge_cases,
-        [minimum(before=("They say so.",))],
-        [predict("min-1", "They say so.")],
+        [case],
+        predict_texts(texts | given_texts),
         "p.jsonl",
     )
+
+
+def test_sentences_of_a_passage_in_another_order(refuses: Refuses) -> None:
+    texts = {("min-1", 1): "They say so.", ("min-1", 0): "The firm denies it."}
+    refuses(
+        "passage 'min-1': 'They say so.', found 'The firm denies it.'",
+        judge_cases,
+        [minimum(before=("They say so.",))],
+        predict_texts(texts),
+        "p.jsonl",
+    )
+
+
+@pytest.mark.parametrize(
+    ("passage", "position"), [("min-1", 0), ("min-1", 1), ("inv-1", 0), ("inv-1/changed", 1)]
+)
+@pytest.mark.parametrize("text", [None, "They said otherwise."])
+def test_two_predictions_for_one_sentence(
+    passage: str, position: int, text: str | None, refuses: Refuses
+) -> None:
+    """Whether or not both are for the text as it is."""
+    case, texts = in_two_sentences(passage.removesuffix("/changed"))
+    again = predict(passage, text or texts[passage, position], position=position)
+    for predictions in ([*predict_texts(texts), again], [again, *predict_texts(texts)]):
+        refuses(
+            f"p.jsonl: expected each sentence once, found passage {passage!r}, position "
+            f"{position} twice. To mend it: write the file anew.",
+            judge_cases,
+            [case],
+            predictions,
+            "p.jsonl",
+        )
 
 
 # Reading.
@@ -343,7 +432,7 @@ def test_suites_are_read_as_they_are_written(tmp_path: Path) -> None:
 def test_an_id_twice(tmp_path: Path, case: Case, file: str, refuses: Refuses) -> None:
     cases = [minimum(), invariance(), direction(stance="refuted"), case]
     refuses(
-        f"{tmp_path / file}: expected each id once in all the suites, found {case.id!r} twice. "
+        f"{tmp_path / file}: expected each id once, found {case.id!r} twice. "
         "To mend it: give one of them another id.",
         read_cases,
         write_suites(tmp_path, *cases),
@@ -363,6 +452,24 @@ def test_one_thing_is_expected(tmp_path: Path, expect: dict[str, str], refuses: 
         folder,
     )
     refuses("found expect: Value error, give either a stance or a certainty", read_cases, folder)
+
+
+@pytest.mark.parametrize(
+    ("stance", "certainty"),
+    [("no_claim", "certain"), ("no_claim", "possible"), ("asserted", None), ("refuted", None)],
+)
+def test_a_certainty_goes_with_a_claim(
+    tmp_path: Path, stance: Stance, certainty: Certainty | None, refuses: Refuses
+) -> None:
+    broken = minimum("min-2").model_copy(update={"stance": stance, "certainty": certainty})
+    folder = write_suites(tmp_path, minimum(), broken, invariance(), direction(stance="refuted"))
+    error = refuses(
+        ": Value error, certainty must be null for no_claim and set for every other stance. To",
+        read_cases,
+        folder,
+    )
+    file = folder / "minimum-functionality.jsonl"
+    assert str(error).startswith(f"{file}, line 2: expected a MinimumCase record")
 
 
 class Loose(Record):

@@ -97,6 +97,47 @@ def test_swapping_the_files_turns_the_sign(gold: list[LabelledSentence], worse: 
     assert there.p_value is None
 
 
+def apart(pairs: list[Pair]) -> list[Pair]:
+    """The same sentences, each with an id of its own, one position of all articles at a time."""
+    renamed = [
+        tuple(s.model_copy(update={"article_id": f"{s.article_id}-{s.position}"}) for s in pair)
+        for pair in pairs
+    ]
+    return [(gold, given) for gold, given in sorted(renamed, key=lambda pair: pair[0].position)]
+
+
+def test_the_document_says_which_article_a_sentence_is_from(
+    gold: list[LabelledSentence], worse: list[Pair]
+) -> None:
+    best = pair_up(gold, gold, "gold")
+    whole = compare_predictions(worse, best)
+    found = compare_predictions(
+        apart(worse), apart(best), document=lambda s: s.article_id.partition("-")[0]
+    )
+    assert (found.articles, found.sentences) == (12, 84)
+    assert found == whole
+    # By their ids alone, each sentence would be an article.
+    single = compare_predictions(apart(worse), apart(best))
+    assert (single.articles, single.sentences) == (84, 84)
+    for one, other in zip(single.stance, whole.stance, strict=True):
+        assert one.ahead.value == pytest.approx(other.ahead.value)
+        assert (one.counts, one.p_value) == (other.counts, other.p_value)
+    assert single.stance[0].ahead.low != whole.stance[0].ahead.low
+
+
+def test_the_document_goes_before_the_id(gold: list[LabelledSentence], worse: list[Pair]) -> None:
+    """Of a single document, every draw is the same."""
+    best = pair_up(gold, gold, "gold")
+    whole = compare_predictions(worse, best)
+    found = compare_predictions(worse, best, document=lambda _: "all")
+    assert (found.articles, found.sentences) == (1, 84)
+    rows = zip(found.stance + found.certainty, whole.stance + whole.certainty, strict=True)
+    for one, other in rows:
+        assert one.ahead.value == pytest.approx(other.ahead.value)
+        assert one.ahead.low == one.ahead.value == one.ahead.high
+        assert one.counts == other.counts
+
+
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_mcnemar_is_the_binomial_test(only_first: int, only_second: int) -> None:
     total = only_first + only_second

@@ -152,9 +152,7 @@ def test_labels_without_text_can_be_scored(gold: list[LabelledSentence]) -> None
     assert evaluate(pair_up(gold, bare, "second.jsonl")).stance.accuracy.value == 1
 
 
-def test_a_sentence_that_gold_does_not_have(
-    gold: list[LabelledSentence], refuses: Refuses
-) -> None:
+def test_a_sentence_that_gold_does_not_have(gold: list[LabelledSentence], refuses: Refuses) -> None:
     refuses(
         "p.jsonl: expected the sentences of the gold file and no others, found 7 others, the "
         "first in article 't01', position 0. To mend it: give the gold file of the articles",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from claimstance.articles import Article
 from claimstance.behaviour import Passage
 from claimstance.errors import InputError
 from claimstance.labels import STANCES, Stance
@@ -40,15 +42,16 @@ DENIAL = Frame(id="f1", stance="disputed", text="{A_cap} denies what {B} says.")
 FACT = Frame(id="f2", stance="asserted", text="Then {A} met the {B_adj} envoys.")
 
 
-def predict(article_id: str, probabilities: Probabilities, position: int = 0) -> Prediction:
+def predict(article: Article, probabilities: Probabilities, position: int = 0) -> Prediction:
     """The likeliest stance, with the probabilities that are given; the others are 0."""
     stance = max(probabilities, key=lambda s: probabilities[s])
+    span = article.sentences[position]
     return Prediction(
-        article_id=article_id,
+        article_id=article.id,
         position=position,
-        start=0,
-        end=5,
-        text="Snow.",
+        start=span.start,
+        end=span.end,
+        text=span.text,
         stance=stance,
         certainty=None if stance == "no_claim" else "certain",
         stance_probabilities=dict.fromkeys(STANCES, 0.0) | dict(probabilities),
@@ -64,9 +67,10 @@ def scored(
 ) -> PairScore:
     """The score of the pair, with the probabilities of each frame both ways."""
     predictions = [
-        predict(f"{PAIR.id}/{frame.id}/{way}", probabilities)
-        for frame, ways in zip(frames, both, strict=True)
-        for way, probabilities in enumerate(ways, start=1)
+        predict(article, probabilities)
+        for article, probabilities in zip(
+            articles_of(frames, [PAIR]), chain.from_iterable(both), strict=True
+        )
     ]
     (score,) = score_pairs(frames, [PAIR], predictions, "p.jsonl")
     return score
@@ -131,6 +135,13 @@ KNOWN = "known: ['A', 'A_adj', 'A_cap', 'B', 'B_adj', 'B_cap']"
         ({"text": "{A} met {}."}, f"unknown slot ''; {KNOWN}"),
         ({"text": "{A} met {B}.", "title": "{Party}"}, f"unknown slot 'Party'; {KNOWN}"),
         ({"text": "{A} met {B}.", "before": ("{a}",)}, f"unknown slot 'a'; {KNOWN}"),
+        ({"text": "{A!x} met {B}."}, f"unknown slot 'A!x'; {KNOWN}"),
+        ({"text": "{A} met {B!r}."}, f"unknown slot 'B!r'; {KNOWN}"),
+        ({"text": "{A:d} met {B}."}, f"unknown slot 'A:d'; {KNOWN}"),
+        ({"text": "{A} met {B_adj!s:>9}."}, f"unknown slot 'B_adj!s:>9'; {KNOWN}"),
+        ({"text": "{A} met {B:{A}}."}, f"unknown slot 'B:{{A}}'; {KNOWN}"),
+        ({"text": "{A} met {B}.", "title": "{A:d}"}, f"unknown slot 'A:d'; {KNOWN}"),
+        ({"text": "{A} met {B}.", "before": ("{B!x}",)}, f"unknown slot 'B!x'; {KNOWN}"),
         ({"text": "{A} met nobody."}, "both {A} and {B} must stand in the passage"),
         ({"text": "The {B_adj} side met {B}."}, "both {A} and {B} must stand in the passage"),
         ({"text": "Nobody met."}, "both {A} and {B} must stand in the passage"),
@@ -162,6 +173,38 @@ def test_frames_and_parties_are_read_as_they_are_written(tmp_path: Path) -> None
     write_records(tmp_path / FRAMES_FILE, [DENIAL, FACT])
     write_records(tmp_path / PARTIES_FILE, [PAIR])
     assert read_frames(tmp_path) == ([DENIAL, FACT], [PAIR])
+
+
+@pytest.mark.parametrize(
+    ("frames", "pairs", "file", "twice"),
+    [
+        ([DENIAL, FACT, FACT.model_copy(update={"id": "f1"})], [PAIR], FRAMES_FILE, "f1"),
+        ([DENIAL], [PAIR, PAIR.model_copy(update={"real": True})], PARTIES_FILE, "court-arlen"),
+    ],
+)
+def test_an_id_twice(
+    tmp_path: Path,
+    frames: list[Frame],
+    pairs: list[PartyPair],
+    file: str,
+    twice: str,
+    refuses: Refuses,
+) -> None:
+    write_records(tmp_path / FRAMES_FILE, frames)
+    write_records(tmp_path / PARTIES_FILE, pairs)
+    refuses(
+        f"{tmp_path / file}: expected each id once, found {twice!r} twice. "
+        "To mend it: give one of them another id.",
+        read_frames,
+        tmp_path,
+    )
+
+
+def test_a_frame_and_a_pair_may_have_the_same_id(tmp_path: Path) -> None:
+    frame = DENIAL.model_copy(update={"id": PAIR.id})
+    write_records(tmp_path / FRAMES_FILE, [frame])
+    write_records(tmp_path / PARTIES_FILE, [PAIR])
+    assert read_frames(tmp_path) == ([frame], [PAIR])
 
 
 def test_a_party_without_one_of_its_forms(tmp_path: Path, refuses: Refuses) -> None:
@@ -264,13 +307,14 @@ def test_no_flip_at_all_still_has_an_interval(frames: int) -> None:
 
 def test_the_last_sentence_of_a_filled_frame_counts() -> None:
     frame = Frame(id="f", stance="refuted", before=("{A} met.",), text="{B} did not.")
+    one, other = articles_of([frame], [PAIR])
     predictions = [
-        predict(f"{PAIR.id}/f/{way}", {stance: 1.0}, position)
-        for way, position, stance in (
-            (1, 1, STANCES[4]),
-            (1, 0, STANCES[0]),
-            (2, 0, STANCES[0]),
-            (2, 1, STANCES[4]),
+        predict(article, {stance: 1.0}, position)
+        for article, position, stance in (
+            (one, 1, STANCES[4]),
+            (one, 0, STANCES[0]),
+            (other, 0, STANCES[0]),
+            (other, 1, STANCES[4]),
         )
     ]
     (score,) = score_pairs([frame], [PAIR], predictions, "p.jsonl")
@@ -279,27 +323,115 @@ def test_the_last_sentence_of_a_filled_frame_counts() -> None:
 
 def test_each_pair_is_scored_by_itself() -> None:
     other = PartyPair(id="other", a=ARLEN, b=COURT, real=True)
+    first, second, other_first, other_second = articles_of([DENIAL], [PAIR, other])
     predictions = [
-        predict("other/f1/1", {"disputed": 1.0}),
-        predict("court-arlen/f1/1", {"disputed": 1.0}),
-        predict("other/f1/2", {"disputed": 1.0}),
-        predict("court-arlen/f1/2", {"asserted": 1.0}),
+        predict(other_first, {"disputed": 1.0}),
+        predict(first, {"disputed": 1.0}),
+        predict(other_second, {"disputed": 1.0}),
+        predict(second, {"asserted": 1.0}),
     ]
     scores = score_pairs([DENIAL], [PAIR, other], predictions, "p.jsonl")
     assert [s.pair.id for s in scores] == ["court-arlen", "other"]
     assert [values(s) for s in scores] == [[1, 1, 1, 0.5], [0, 0, 0, 1]]
 
 
+def predict_frames(frames: Sequence[Frame], pair: PartyPair = PAIR) -> list[Prediction]:
+    """Every sentence of the filled frames is asserted."""
+    return [
+        predict(article, {"asserted": 1.0}, position)
+        for article in articles_of(frames, [pair])
+        for position in range(len(article.sentences))
+    ]
+
+
 def test_a_missing_prediction(refuses: Refuses) -> None:
+    third = FACT.model_copy(update={"id": "f3"})
+    kept = ("court-arlen/f1/1", "court-arlen/f2/2", "court-arlen/f3/1")
     refuses(
-        "p.jsonl: expected a prediction for each of 4 filled frames, found none for 2 of them, "
-        "the first 'court-arlen/f1/2'. To mend it: label the frames as they are now.",
+        "p.jsonl: expected a prediction for passage 'court-arlen/f1/2': "
+        "'Arlen denies what the court says.', found none. "
+        "To mend it: label the suites as they are now.",
         score_pairs,
         [DENIAL, FACT],
         [PAIR],
-        [predict(f"court-arlen/{place}", {"asserted": 1.0}) for place in ("f1/1", "f2/2", "f3/1")],
+        [p for p in predict_frames([DENIAL, FACT, third]) if p.article_id in kept],
         "p.jsonl",
     )
+
+
+STORY = Frame(id="f", stance="refuted", before=("{A_cap} met.",), text="{B_cap} did not.")
+
+
+def test_a_sentence_before_without_a_prediction(refuses: Refuses) -> None:
+    refuses(
+        "p.jsonl: expected a prediction for passage 'court-arlen/f/2': 'Arlen met.', found none",
+        score_pairs,
+        [STORY],
+        [PAIR],
+        [p for p in predict_frames([STORY]) if (p.article_id[-1], p.position) != ("2", 0)],
+        "p.jsonl",
+    )
+
+
+HALL = COURT.model_copy(update={"cap": "The hall"})
+
+
+@pytest.mark.parametrize(
+    ("frame", "pair", "words"),
+    [
+        (
+            STORY.model_copy(update={"text": "{B_cap} would not."}),
+            PAIR,
+            "'court-arlen/f/1': 'Arlen did not.', found 'Arlen would not.'",
+        ),
+        (
+            STORY.model_copy(update={"before": ("{A_cap} sat.",)}),
+            PAIR,
+            "'court-arlen/f/1': 'The court met.', found 'The court sat.'",
+        ),
+        (
+            STORY.model_copy(update={"before": ()}),
+            PAIR,
+            "'court-arlen/f/1': 'The court met.', found 'Arlen did not.'",
+        ),
+        (
+            STORY,
+            PAIR.model_copy(update={"a": HALL}),
+            "'court-arlen/f/1': 'The court met.', found 'The hall met.'",
+        ),
+        (
+            STORY,
+            PAIR.model_copy(update={"a": ARLEN, "b": COURT}),
+            "'court-arlen/f/1': 'The court met.', found 'Arlen met.'",
+        ),
+    ],
+)
+def test_a_prediction_for_an_older_frame_or_pair(
+    frame: Frame, pair: PartyPair, words: str, refuses: Refuses
+) -> None:
+    refuses(
+        f"p.jsonl: expected a prediction for passage {words}. "
+        "To mend it: label the suites as they are now.",
+        score_pairs,
+        [STORY],
+        [PAIR],
+        predict_frames([frame], pair),
+        "p.jsonl",
+    )
+
+
+def test_two_predictions_for_one_sentence(refuses: Refuses) -> None:
+    predictions = predict_frames([STORY])
+    for twice in predictions:
+        refuses(
+            f"p.jsonl: expected each sentence once, found passage {twice.article_id!r}, position "
+            f"{twice.position} twice. To mend it: write the file anew.",
+            score_pairs,
+            [STORY],
+            [PAIR],
+            [*predictions, twice],
+            "p.jsonl",
+        )
 
 
 shares = st.lists(st.integers(0, 9), min_size=6, max_size=6).filter(any)
@@ -344,6 +476,21 @@ def test_the_picture(tmp_path: Path) -> None:
     assert content == (tmp_path / "deep" / "two.png").read_bytes()
     draw_neutrality([score_of(n) for n in range(9)], tmp_path / "more.png")
     assert height(tmp_path / "more.png") > height(tmp_path / "one.png")
+
+
+def test_the_picture_of_frames_that_all_lean_alike(tmp_path: Path) -> None:
+    """The mean of equal figures may be a hair off all of them, on either side."""
+    frames = [FACT.model_copy(update={"id": f"f{n}"}) for n in range(48)]
+    scores = []
+    for percent in range(1, 40):
+        more = {"asserted": 0.5 + percent / 100, "disputed": 0.5 - percent / 100}
+        scores.append(scored(frames, [({"asserted": 0.5, "disputed": 0.5}, more)] * 48))
+    # Otherwise the picture would show nothing of the case.
+    gaps = [(s.leaning.value - s.leaning.low, s.leaning.high - s.leaning.value) for s in scores]
+    assert min(map(min, gaps)) < 0
+    assert [gap for both in gaps for gap in both] == pytest.approx([0] * 78, abs=1e-12)
+    draw_neutrality(scores, tmp_path / "alike.png")
+    assert (tmp_path / "alike.png").read_bytes().startswith(b"\x89PNG")
 
 
 def height(path: Path) -> int:

@@ -172,16 +172,9 @@ def test_risk_and_coverage_by_hand(
     coverage, found = risk_coverage(np.asarray(confidence), np.asarray(right))
     assert coverage.tolist() == [0.25, 0.5, 0.75, 1]
     assert found == pytest.approx(risk)
-    assert area_under(coverage, found) == pytest.approx(sum(risk) / 4)
+    assert area_under(found) == pytest.approx(sum(risk) / 4)
     graded = two_labels(confidence, right)
     assert score_probabilities(graded).risk_coverage_area.value == pytest.approx(sum(risk) / 4)
-
-
-def test_each_risk_holds_since_the_coverage_before_it() -> None:
-    coverage = np.asarray([[0.25, 1.0], [0.5, 1.0]])
-    risk = np.asarray([[0.0, 0.4], [0.2, 0.1]])
-    # 0.25 * 0 + 0.75 * 0.4, and 0.5 * 0.2 + 0.5 * 0.1.
-    assert area_under(coverage, risk) == pytest.approx([0.3, 0.15])
 
 
 few = st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=6)
@@ -206,7 +199,7 @@ def test_the_risk_is_the_mean_over_all_orders_of_those_that_are_alike(
     coverage, risk = risk_coverage(*arrays(drawn))
     assert risk == pytest.approx(np.mean(risks, axis=0))
     assert coverage == pytest.approx(np.arange(1, len(drawn) + 1) / len(drawn))
-    assert area_under(coverage, risk) == pytest.approx(np.mean(risks))
+    assert area_under(risk) == pytest.approx(np.mean(risks))
 
 
 def naive_risks(confidence: Floats, right: np.ndarray) -> list[float]:
@@ -225,46 +218,17 @@ def naive_risks(confidence: Floats, right: np.ndarray) -> list[float]:
 @given(many)
 def test_risk_and_coverage_by_a_naive_loop(drawn: list[tuple[int, bool]]) -> None:
     confidence, right = arrays(drawn)
-    coverage, risk = risk_coverage(confidence, right)
+    _, risk = risk_coverage(confidence, right)
     assert risk == pytest.approx(naive_risks(confidence, right))
-    assert area_under(coverage, risk) == pytest.approx(np.mean(risk))
+    assert area_under(risk) == pytest.approx(np.mean(risk))
 
 
-@settings(deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 9), st.booleans(), st.integers(0, 4)), min_size=1, max_size=30
-    ),
-    st.lists(st.lists(st.integers(0, 3), min_size=5, max_size=5), min_size=1, max_size=3),
-)
-def test_weights_count_an_article_as_often_as_repeating_it(
-    drawn: list[tuple[int, bool, int]], draws: list[list[int]]
-) -> None:
-    """At the end of each confidence; in between a weighted sentence is a single step."""
-    confidence, right = arrays([(c, r) for c, r, _ in drawn])
-    articles = np.asarray([a for _, _, a in drawn])
-    weights = np.asarray(draws, dtype=np.float64)[:, articles]
-    weights = weights[weights.sum(axis=1) > 0]
-    if not len(weights):
-        return
-    coverage, risk = risk_coverage(confidence, right, weights)
-    assert coverage.shape == risk.shape == weights.shape
-    for row, times in enumerate(weights.astype(int)):
-        again, right_again = np.repeat(confidence, times), np.repeat(right, times)
-        whole, wrong = risk_coverage(again, right_again)
-        for value in np.unique(again):
-            ends = int((confidence >= value).sum()) - 1
-            there = int((again >= value).sum()) - 1
-            assert coverage[row, ends] == pytest.approx(whole[there])
-            assert risk[row, ends] == pytest.approx(wrong[there])
-
-
-def test_weights_of_one_change_nothing() -> None:
-    graded = drawn_model(50)
-    plain = risk_coverage(graded.confidence, graded.right)
-    weighted = risk_coverage(graded.confidence, graded.right, np.ones((2, 50)))
-    for one, two in zip(plain, weighted, strict=True):
-        assert two == pytest.approx(np.stack([one, one]))
+def test_the_area_of_articles_drawn_again_repeats_their_sentences() -> None:
+    """Two articles, one right and one wrong: a draw has two of either, or one of each."""
+    graded = two_labels([0.9, 0.8], [True, False], [0, 1])
+    found = score_probabilities(graded).risk_coverage_area
+    # Right twice: 0. Each once: (0 + 1/2) / 2. Wrong twice: 1.
+    assert (found.low, found.value, found.high) == (0, 0.25, 1)
 
 
 def test_the_interval_of_the_area_is_that_of_articles_drawn_again() -> None:
@@ -307,13 +271,28 @@ def test_the_least_area_by_hand(accuracy: float, sentences: int, expected: float
 def test_no_order_has_less_than_the_least_area(drawn: list[tuple[int, bool]]) -> None:
     confidence, right = arrays(drawn)
     least = least_area(float(right.mean()), len(right))
-    assert area_under(*risk_coverage(confidence, right)) >= least - 1e-12
+    assert area_under(risk_coverage(confidence, right)[1]) >= least - 1e-12
     # And that order has it in which all right ones come first.
-    best = area_under(*risk_coverage(-np.arange(len(right)), np.sort(right)[::-1]))
+    best = area_under(risk_coverage(-np.arange(len(right)), np.sort(right)[::-1])[1])
     assert least == pytest.approx(best)
 
 
 # Selection.
+
+
+def test_a_draw_without_what_is_kept_says_nothing() -> None:
+    graded = two_labels([0.9, 0.8, 0.6, 0.6], [T, T, T, F], [0, 0, 1, 1])
+    kept = select(graded, 0.9, 0.7).accuracy
+    assert kept is not None
+    assert (kept.low, kept.value, kept.high) == (1, 1, 1)
+    bins = score_probabilities(two_labels([0.9, 0.9, 0.6, 0.6], [T] * 4, [0, 0, 1, 1])).bins
+    assert [(b.accuracy.low, b.accuracy.high) for b in bins] == [(1, 1), (1, 1)]
+
+
+def test_nothing_kept_has_no_accuracy() -> None:
+    found = select(two_labels([0.9, 0.8], [T, F], [0, 1]), 0.99, 0.95)
+    assert found.accuracy is None
+    assert found.coverage.value == 0
 
 
 def test_selection_by_hand() -> None:

@@ -10,17 +10,21 @@ from pathlib import Path
 import pytest
 
 from claimstance.behaviour import (
+    SECOND_PASS_FILE,
     Case,
     DirectionCase,
     InvarianceCase,
     MinimumCase,
     Passage,
     articles_of,
+    judge,
+    judge_second_pass,
     read_cases,
     second_passage,
 )
 from claimstance.corpus import load_split
 from claimstance.corpus_checks import near_duplicates, words
+from claimstance.errors import InputError
 from claimstance.labels import CERTAINTIES, STANCES
 from claimstance.neutrality import Frame, PartyPair, fill, read_frames
 from claimstance.neutrality import articles_of as filled_frames
@@ -258,3 +262,23 @@ def test_the_second_pass_agrees_on_frames(
 ) -> None:
     others = [frame.id for frame in frames if second_pass[frame.id].stance != frame.stance]
     assert len(others) <= (1 - LEAST_AGREEMENT) * len(frames), others
+
+
+def test_the_second_pass_is_judged_as_a_model_is(
+    cases: list[Case], second_pass: dict[str, SecondLabels]
+) -> None:
+    outcomes = judge_second_pass(SUITES)
+    assert [o.case for o in outcomes] == cases
+    assert {o.case.id for o in outcomes if not o.passed} == {
+        case.id for case in cases if not judge(case, second_pass).passed
+    }
+    assert sum(o.passed for o in outcomes) / len(outcomes) >= LEAST_AGREEMENT
+
+
+def test_a_passage_without_a_second_opinion(tmp_path: Path) -> None:
+    for path in SUITES.glob("*.jsonl"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        kept = lines[1:] if path.name == SECOND_PASS_FILE else lines
+        (tmp_path / path.name).write_text("\n".join(kept), encoding="utf-8")
+    with pytest.raises(InputError, match="expected labels for every passage of the suites"):
+        judge_second_pass(tmp_path)

@@ -16,8 +16,8 @@ from claimstance.errors import InputError
 from claimstance.real_news import (
     SettledRow,
     document_of,
-    read_real_news,
     label_real_news,
+    read_real_news,
     score_real_news,
     score_second_pass,
 )

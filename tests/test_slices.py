@@ -129,6 +129,8 @@ def test_the_slices_of_a_sentence(articles: list[LabelledArticle]) -> None:
     assert first["place"] == "first third"
     assert first["first sentence or later"] == "first sentence"
     assert first["hard case"] == "headline"
+    second = dict(slice_names(sentences[1], len(sentences), facts))
+    assert (second["place"], second["first sentence or later"]) == ("first third", "later")
     last = dict(slice_names(sentences[6], len(sentences), facts))
     assert (last["place"], last["hard case"]) == ("last third", "none")
 
@@ -224,6 +226,26 @@ def by_initial(sentence: LabelledSentence) -> list[SliceName]:
     return [("initial", sentence.article_id[0])]
 
 
+def test_a_slice_of_every_sentence_is_left_out() -> None:
+    """There are no others to be set against; a single one is enough."""
+    articles = [pairs_of(f"x{n}", "aa " * 5) for n in range(3)]
+    assert score_slices(articles, by_initial) == []
+    (found,) = score_slices([*articles, pairs_of("y", "ad")], by_initial)
+    assert (found.name, found.sentences, found.articles) == ("x", 15, 3)
+    assert (found.accuracy.value, found.ahead.value) == (1, 1)
+
+
+@pytest.mark.usefixtures("any_size")
+def test_other_slices_stay_beside_one_of_every_sentence() -> None:
+    def names(sentence: LabelledSentence) -> list[SliceName]:
+        return [("genre", "explainer"), ("half", str(sentence.position % 2))]
+
+    scores = score_slices([pairs_of("x", "aa ad aa"), pairs_of("y", "aa ad")], names)
+    assert [(s.group, s.name, s.sentences) for s in scores] == [("half", "0", 3), ("half", "1", 2)]
+    assert [s.ahead.value for s in scores] == [1, -1]
+    assert score_slices([pairs_of("x", "aa ad aa")], lambda _: [("genre", "explainer")]) == []
+
+
 def test_the_order_of_slices() -> None:
     """As a reader looks for them, whatever the order in which they occur."""
     shuffled = [
@@ -270,6 +292,19 @@ def test_a_draw_without_the_slice_or_without_the_others_says_nothing() -> None:
     assert bounds(scores["x"].ahead) == [-0.5, -0.5, -0.5]
     assert bounds(scores["y"].ahead) == [0.5, 0.5, 0.5]
     assert [s.is_weak for s in scores.values()] == [True, False]
+    # asserted: precision 1, recall 1/2; disputed: nothing right; the mean of both.
+    assert bounds(scores["x"].macro_f1) == pytest.approx([1 / 3] * 3)
+    assert bounds(scores["y"].macro_f1) == [1, 1, 1]
+
+
+def test_a_rare_slice_is_scored_by_the_draws_that_have_it() -> None:
+    """Of 30 articles it is in three: one draw in 24 has none of them."""
+    articles = [pairs_of(f"x{n}", "aa " * 5) for n in range(3)]
+    articles += [pairs_of(f"y{n}", "aa " * 5) for n in range(27)]
+    for score in score_slices(articles, by_initial):
+        assert bounds(score.accuracy) == [1, 1, 1]
+        assert bounds(score.macro_f1) == [1, 1, 1]
+        assert bounds(score.ahead) == [0, 0, 0]
 
 
 @pytest.mark.usefixtures("any_size")
@@ -324,6 +359,7 @@ def test_slices_that_share_out_the_sentences_share_out_the_score(drawn: list[lis
         assert score.ahead.value == pytest.approx(score.accuracy.value - rest)
         # Of one article, every draw that has it says the same.
         assert bounds(score.accuracy) == pytest.approx([score.accuracy.value] * 3)
+        assert bounds(score.macro_f1) == pytest.approx([score.macro_f1.value] * 3)
 
 
 @given(st.integers(3, 90))

@@ -191,7 +191,7 @@ def _tell_marked(predictions: list[Prediction], threshold: float) -> None:
     marked = sum(bool(p.needs_review) for p in predictions)
     typer.echo(
         f"{marked} of {len(predictions)} sentences are marked for a person to read: their "
-        f"likeliest stance has a probability below {threshold:.2f}"
+        f"likeliest stance has a probability below {threshold:.4g}"
     )
 
 
