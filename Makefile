@@ -38,16 +38,17 @@ lint: $(VENV)/installed-dev
 # Scores the model that ships on all there is, and writes every page of results. With
 # DATASETS=folder also on text that is not in the repository (evaluation/sets/README.md).
 evaluate: $(VENV)/installed-dev
-	$(BIN)/python evaluation/make_results.py --models models \
-	  $(if $(DATASETS),--datasets $(DATASETS)) $(if $(ARTICLE),--article $(ARTICLE))
+	$(BIN)/python evaluation/make_results.py $(if $(wildcard models),--models models) \
+	  $(if $(DATASETS),--datasets "$(DATASETS)") $(if $(ARTICLE),--article "$(ARTICLE)")
 
 # Makes the shipped model and the figures on the corpus anew, from the repository alone.
 reproduce: $(VENV)/installed-dev
-	rm -rf models/tfidf models/minilm models/minilm-int8
+	rm -rf models/new
 	$(BIN)/claimstance corpus check data --out data/statistics.md
-	$(BIN)/claimstance train training/recipes/baseline.toml --out models/tfidf
-	$(BIN)/claimstance train training/recipes/minilm.toml --out models/minilm
-	$(BIN)/claimstance export models/minilm --out models/minilm-int8 --corpus data/corpus
+	$(BIN)/claimstance train training/recipes/baseline.toml --out models/new/tfidf
+	$(BIN)/claimstance train training/recipes/minilm.toml --out models/new/minilm
+	$(BIN)/claimstance export models/new/minilm --out models/new/minilm-int8 --corpus data/corpus
+	cd models && for model in tfidf minilm minilm-int8; do rm -rf $$model && mv new/$$model . || exit 1; done
 	for model in tfidf minilm; do for split in dev test; do \
 	  $(BIN)/claimstance classify data/corpus --split $$split --model models/$$model --quiet \
 	    --output evaluation/results/$$model/$$split.jsonl || exit 1; \
@@ -61,4 +62,4 @@ rivals: $(VENV)/installed-dev
 	$(MAKE) evaluate
 
 clean:
-	rm -rf $(VENV) out models build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

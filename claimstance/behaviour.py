@@ -19,7 +19,12 @@ from pydantic import Field, model_validator
 from claimstance.articles import Article, spans_of
 from claimstance.errors import InputError
 from claimstance.labels import CERTAINTIES, Certainty, Stance
-from claimstance.records import Prediction, Record, read_records
+from claimstance.records import (
+    Prediction,
+    Record,
+    certainty_goes_with_a_claim,
+    read_records,
+)
 from claimstance.statistics import Estimate, wilson
 
 Text = Annotated[str, Field(min_length=1)]
@@ -70,8 +75,7 @@ class MinimumCase(_Case):
 
     @model_validator(mode="after")
     def _certainty_goes_with_a_claim(self) -> Self:
-        if (self.stance == "no_claim") != (self.certainty is None):
-            raise ValueError("certainty must be null for no_claim and set for every other stance")
+        certainty_goes_with_a_claim(self.stance, self.certainty)
         return self
 
     @property

@@ -3,8 +3,9 @@
 Split conformal prediction by MAPIE (Cordier et al. 2023, "Flexible and systematic
 uncertainty estimation with conformal prediction via the MAPIE library"), calibrated on
 one file of predictions and measured on another. Its promise holds for sentences drawn
-as those of the first were; those of one article are not independent, and other news is
-drawn otherwise: so the coverage is measured, with intervals by article.
+as those of the first were. Those of one article are not independent, other news is drawn
+otherwise, and a dev split that chose the model is no fresh draw: so the coverage is
+measured, with intervals by article.
 """
 
 from __future__ import annotations
@@ -36,12 +37,14 @@ class ConformalScore:
         coverage: the share that is.
         size: labels in a set, on average.
         single: share of the sets with exactly one label.
+        empty: share of the sets without any: no label is likely enough.
     """
 
     asked: float
     coverage: Estimate
     size: Estimate
     single: Estimate
+    empty: Estimate
 
 
 class _Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -111,13 +114,11 @@ def _score(
     measured: Graded,
 ) -> ConformalScore:
     sizes = sets.sum(axis=1)
-    sums = np.zeros((int(measured.articles.max()) + 1, 4))
-    values = np.stack([np.ones(len(sizes)), holds_gold, sizes, sizes == 1], axis=1)
+    sums = np.zeros((int(measured.articles.max()) + 1, 5))
+    values = np.stack([np.ones(len(sizes)), holds_gold, sizes, sizes == 1, sizes == 0], axis=1)
     np.add.at(sums, measured.articles, values)
-    coverage, size, single = (
-        st.bootstrap(sums, partial(_per_sentence, column=i)) for i in (1, 2, 3)
-    )
-    return ConformalScore(asked, coverage, size, single)
+    estimates = (st.bootstrap(sums, partial(_per_sentence, column=i)) for i in (1, 2, 3, 4))
+    return ConformalScore(asked, *estimates)
 
 
 def _per_sentence(sums: Floats, column: int) -> Floats:

@@ -6,6 +6,8 @@ to mend it, so that the command line can print it as one line, with no traceback
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,15 @@ class InputError(Exception):
 
 def _rebuild(where: str, expected: str, found: str, fix: str) -> InputError:
     return InputError(where, expected=expected, found=found, fix=fix)
+
+
+def run_script(main: Callable[[], None]) -> None:
+    """Run a script's main function; a fault of the input is one line and exit code 2."""
+    try:
+        main()
+    except InputError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
 
 
 def must_be_free(folder: Path) -> None:

@@ -99,20 +99,12 @@ def pair_up(
     """Put each gold sentence beside its counterpart.
 
     Raises:
-        InputError: if a gold sentence has no counterpart, one stands twice, there is one
-            that gold does not have, or the counterpart's text is another one.
+        InputError: if a gold sentence stands twice or has no counterpart, a counterpart stands
+            twice or is one that gold does not have, or its text is another one.
     """
-    by_place: dict[tuple[str, int], LabelledT] = {}
-    for item in other:
-        place = (item.article_id, item.position)
-        if place in by_place:
-            raise InputError(
-                name,
-                expected="each sentence once",
-                found=f"article {place[0]!r}, position {place[1]} twice",
-                fix="delete one of them, or write the file anew",
-            )
-        by_place[place] = item
+    _must_stand_once(gold, "the gold file")
+    _must_stand_once(other, name)
+    by_place = {(item.article_id, item.position): item for item in other}
     missing = [s for s in gold if (s.article_id, s.position) not in by_place]
     if missing:
         raise InputError(
@@ -144,6 +136,20 @@ def pair_up(
                 fix="classify the sentences of the gold file, not sentences split anew",
             )
     return pairs
+
+
+def _must_stand_once(labelled: Sequence[Labelled], name: str) -> None:
+    seen: set[tuple[str, int]] = set()
+    for item in labelled:
+        place = (item.article_id, item.position)
+        if place in seen:
+            raise InputError(
+                name,
+                expected="each sentence once",
+                found=f"article {place[0]!r}, position {place[1]} twice",
+                fix="delete one of them, or write the file anew",
+            )
+        seen.add(place)
 
 
 def only_gold(gold: Sequence[LabelledSentence], other: Sequence[LabelledT]) -> list[LabelledT]:

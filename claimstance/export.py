@@ -11,7 +11,6 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
@@ -27,24 +26,22 @@ from claimstance.calibration import calibrate
 from claimstance.corpus import LabelledArticle
 from claimstance.encoder_torch import load_network, load_torch_model
 from claimstance.errors import InputError, must_be_free
-from claimstance.evaluation import evaluate
+from claimstance.gate import Gate, compare_labels
 from claimstance.inference import (
     ONNX_FILE,
     TOKENIZER_FILE,
     TORCH_FILE,
     load_model,
 )
-from claimstance.labels import Certainty
 from claimstance.model import ClaimstanceModel, WindowOutput
 from claimstance.prediction import predict_split
-from claimstance.records import Prediction
 from claimstance.settings import load_settings, save_settings
 
 INPUTS: Final = ("input_ids", "attention_mask", "sentence_mask")
 OUTPUTS: Final = ("stance_logits", "certainty_logits", "tag_logits")
 
 #: Weights of a matrix that share a scale.
-BLOCK: Final = 128
+BLOCK: Final = 32
 #: ONNX Runtime's name for multiplying in int8 (accuracy level 4).
 INT8: Final = 4
 #: Rows from which a table of embeddings is worth storing in int8.
@@ -54,22 +51,6 @@ BIG: Final = 256
 LEAST_AGREEMENT: Final = 0.99
 #: Largest difference of a logit that float arithmetic may explain.
 MOST_LOGIT_DRIFT: Final = 1e-3
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """How the exported model compares with the trained one on dev.
-
-    ``stance_same`` and ``certainty_same`` are shares of sentences; the drops are in
-    points of macro-F1, positive where the exported model is worse.
-    """
-
-    sentences: int
-    stance_same: float
-    certainty_same: float
-    stance_drop: float
-    certainty_drop: float
-    megabytes: float
 
 
 def export_model(
@@ -250,28 +231,11 @@ class _quiet:  # noqa: N801 - used as a verb
 
 def compare(trained: Path, exported: Path, dev: Sequence[LabelledArticle]) -> Gate:
     """Label dev with both models and set the results side by side."""
-    gold = [s for article in dev for s in article.sentences]
     before, after = (
         predict_split(model, dev)
         for model in (load_torch_model(trained, load_settings(trained)), load_model(exported))
     )
-    scores = [evaluate(list(zip(gold, p, strict=True))) for p in (before, after)]
-    pairs = list(zip(before, after, strict=True))
-    return Gate(
-        sentences=len(gold),
-        stance_same=float(np.mean([a.stance == b.stance for a, b in pairs])),
-        certainty_same=float(np.mean([_firmest(a) == _firmest(b) for a, b in pairs])),
-        stance_drop=100 * (scores[0].stance.macro_f1.value - scores[1].stance.macro_f1.value),
-        certainty_drop=100
-        * (scores[0].certainty.macro_f1.value - scores[1].certainty.macro_f1.value),
-        megabytes=(exported / ONNX_FILE).stat().st_size / 1e6,
-    )
-
-
-def _firmest(prediction: Prediction) -> Certainty:
-    """The best certainty, also where the stance is no claim and the record holds none."""
-    probabilities = prediction.certainty_probabilities
-    return max(probabilities, key=lambda label: probabilities[label])
+    return compare_labels([s for article in dev for s in article.sentences], before, after)
 
 
 def _must_agree(gate: Gate, out: Path) -> None:

@@ -22,6 +22,7 @@ from claimstance import statistics as st
 from claimstance.articles import Article, spans_of
 from claimstance.errors import InputError
 from claimstance.labels import CERTAINTIES
+from claimstance.prediction import Predict
 from claimstance.readers import emergent, gum, polnear, sci_certainty, szeged
 from claimstance.real_news import document_of
 from claimstance.records import Prediction, iter_json_lines
@@ -29,8 +30,6 @@ from claimstance.standoff import sentences_of_row
 from claimstance.statistics import Estimate
 
 Row = Mapping[str, Any]
-#: From articles to predictions of all their sentences, in order.
-Predict = Callable[[Iterable[Article]], list[Prediction]]
 
 #: Stands before a context that is no text, but the rumour that a headline tells of.
 CLAIM: Final = "CLAIM:"
@@ -97,10 +96,9 @@ def score_set(
         InputError: if the set is there, but is not what it should be, or if a sentence
             has no prediction.
     """
-    found = rows_of(external, folder)
-    if found is None:
+    rows = labelled_rows(external, folder)
+    if rows is None:
         return None
-    rows = [row for where, row in found if _is_labelled(external, row, where)]
     if not rows:
         raise InputError(
             str(folder),
@@ -120,6 +118,18 @@ def score_set(
     else:
         score = _spearman(pairs)
     return ExternalScore(external.name, external.measure, len(rows), score)
+
+
+def labelled_rows(external: ExternalSet, folder: Path) -> list[Row] | None:
+    """The rows of a set that have a clean answer; None if they are not at hand.
+
+    Raises:
+        InputError: if a row is not one of the set's.
+    """
+    found = rows_of(external, folder)
+    if found is None:
+        return None
+    return [row for where, row in found if _is_labelled(external, row, where)]
 
 
 def rows_of(external: ExternalSet, folder: Path) -> Iterator[tuple[str, Row]] | None:

@@ -84,8 +84,9 @@ class PairScore:
         flips: share of the frames in which the stance is not the same both ways.
         moved: total variation distance of the two distributions over stances, 0 to 1,
             mean over the frames.
-        leaning: probability of a doubting stance with the first party in the first place,
-            less that with the second party there; mean over the frames. 0 is neutral.
+        leaning: probability of a doubting stance with the first party in the first place of
+            the frame, less that with the second party there; mean over the frames. 0 is
+            neutral. In most frames with a doubt, the first place is that of who is doubted.
         right: share of the gold stances, both ways taken together.
     """
 
@@ -189,17 +190,12 @@ def draw_neutrality(scores: Sequence[PairScore], path: Path) -> None:
         (
             lean,
             [s.leaning for s in scores],
-            "leaning: more doubt for the second (left) or the first (right)",
+            "leaning: more doubt with the second (left) or first party (right) put first",
         ),
         (flip, [s.flips for s in scores], "share of frames whose stance flips"),
     ):
         x = [e.value for e in estimates]
-        # Rounding can put a value a hair outside its interval.
-        spread = [
-            [max(0.0, e.value - e.low) for e in estimates],
-            [max(0.0, e.high - e.value) for e in estimates],
-        ]
-        axes.errorbar(x, y, xerr=spread, fmt="o", markersize=4, color="#125ba6")
+        axes.errorbar(x, y, xerr=st.error_bars(estimates), fmt="o", markersize=4, color="#125ba6")
         axes.set_title(title, fontsize=9)
         axes.grid(axis="x", alpha=0.3)
     lean.axvline(0, color="grey", linewidth=1)

@@ -6,12 +6,15 @@ it is asked of an article from outside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from claimstance.articles import Article, spans_of
 from claimstance.corpus import LabelledArticle
 from claimstance.inference import Model, classify
 from claimstance.records import Prediction
+
+#: From articles to predictions of all their sentences, in order.
+Predict = Callable[[Iterable[Article]], list[Prediction]]
 
 
 def as_article(labelled: LabelledArticle) -> Article:

@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from claimstance import statistics as st
-from claimstance.abstention import lowest_threshold
 from claimstance.labels import CERTAINTIES, STANCES
 from claimstance.records import Labels, Prediction
 from claimstance.standoff import StandoffLabels
-from claimstance.statistics import Estimate, Floats
+from claimstance.statistics import Estimate, Floats, error_bars
 
 #: Bins of equal width, as in Guo et al. 2017.
 BINS: Final = 15
@@ -261,12 +260,6 @@ def select(graded: Graded, asked: float, threshold: float) -> Selection:
     )
 
 
-def thresholds_of(graded: Graded) -> dict[float, float]:
-    """The thresholds that these sentences give for `ACCURACIES_SHOWN`, where there are any."""
-    found = {a: lowest_threshold(graded.confidence, graded.right, a) for a in ACCURACIES_SHOWN}
-    return {accuracy: threshold for accuracy, threshold in found.items() if threshold is not None}
-
-
 def draw_reliability(scores: Mapping[str, ProbabilityScore], path: Path) -> None:
     """Draw confidence against accuracy, one panel for each score, as a PNG."""
     from matplotlib.figure import Figure
@@ -279,10 +272,7 @@ def draw_reliability(scores: Mapping[str, ProbabilityScore], path: Path) -> None
         axes.set_title(f"{name}\nECE {score.calibration_error}", fontsize=10)
         x = [b.confidence for b in score.bins]
         y = [b.accuracy.value for b in score.bins]
-        spread = [
-            [b.accuracy.value - b.accuracy.low for b in score.bins],
-            [b.accuracy.high - b.accuracy.value for b in score.bins],
-        ]
+        spread = error_bars([b.accuracy for b in score.bins])
         sizes = [6 + 120 * b.sentences / score.sentences for b in score.bins]
         axes.errorbar(x, y, yerr=spread, fmt="none", ecolor="#9db7d6", elinewidth=1.5)
         axes.scatter(x, y, s=sizes, color="#125ba6", zorder=3)

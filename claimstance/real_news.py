@@ -7,7 +7,7 @@ scored on it with the user's own copies of the datasets.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from claimstance.evaluation import (
     score_certainty,
     score_stance,
 )
-from claimstance.records import Prediction, read_records
+from claimstance.prediction import Predict
+from claimstance.records import read_records
 from claimstance.standoff import StandoffRow, align_rows
 
 Place = tuple[str, str]
@@ -128,10 +129,6 @@ def _by_place(rows: Sequence[StandoffRow]) -> dict[Place, StandoffRow]:
     return places
 
 
-#: From articles to predictions of all their sentences.
-Predict = Callable[[Iterable[Article]], Iterable[Prediction]]
-
-
 def label_real_news(predict: Predict, data: DataFolder, datasets: Path) -> list[PredictedPair]:
     """Predict the labelled sentences of the set, each read with those before it.
 
@@ -154,10 +151,10 @@ def score_real_news(pairs: Sequence[Pair]) -> Evaluation:
 
 
 def score_second_pass(data: DataFolder, datasets: Path) -> Evaluation:
-    """Score the second annotation pass against the first: the ceiling of a model.
+    """Score the second annotation pass against the first.
 
     Raises:
-        InputError: as `score_real_news`.
+        InputError: as `label_real_news`.
     """
     first, second = (
         align_rows(read_records(path, StandoffRow), datasets)[0]

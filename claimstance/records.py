@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from claimstance.errors import InputError
-from claimstance.labels import Certainty, Stance
+from claimstance.labels import CERTAINTIES, STANCES, Certainty, Stance
 
 Split = Literal["train", "dev", "test"]
 
@@ -33,6 +33,19 @@ class Record(BaseModel):
     """What all records share: fields are fixed, and unknown ones are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def certainty_goes_with_a_claim(stance: Stance, certainty: Certainty | None) -> None:
+    """Refuse a certainty without a claim, or a claim without one.
+
+    Raises:
+        ValueError: which pydantic turns into an error of the record.
+    """
+    if (stance == "no_claim") != (certainty is None):
+        raise ValueError(
+            f"certainty must be null for no_claim and set for every other stance, "
+            f"not {certainty!r} for {stance}"
+        )
 
 
 class Labels(Record):
@@ -49,11 +62,7 @@ class Labels(Record):
 
     @model_validator(mode="after")
     def _certainty_goes_with_a_claim(self) -> Self:
-        if (self.stance == "no_claim") != (self.certainty is None):
-            raise ValueError(
-                f"certainty must be null for no_claim and set for every other stance, "
-                f"not {self.certainty!r} for {self.stance}"
-            )
+        certainty_goes_with_a_claim(self.stance, self.certainty)
         return self
 
 
@@ -111,7 +120,7 @@ class Prediction(Record):
     """
 
     article_id: str
-    position: int
+    position: Annotated[int, Field(ge=0)]
     start: int
     end: int
     text: str
@@ -123,6 +132,17 @@ class Prediction(Record):
     cues: tuple[str, ...]
     model: str
     needs_review: bool | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        certainty_goes_with_a_claim(self.stance, self.certainty)
+        for given, labels in (
+            (self.stance_probabilities, STANCES),
+            (self.certainty_probabilities, CERTAINTIES),
+        ):
+            if given and set(given) != set(labels):
+                raise ValueError(f"probabilities must be given for {', '.join(labels)}")
+        return self
 
     @model_serializer(mode="wrap")
     def _without_what_nobody_asked(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

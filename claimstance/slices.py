@@ -27,7 +27,9 @@ QUOTATION_MARKS: Final = frozenset('"“”„«»')
 #: Below so many sentences, or of so few articles, a slice is not shown: an interval that
 #: is resampled by article would say nothing.
 LEAST_SENTENCES: Final = 15
-LEAST_ARTICLES: Final = 3
+LEAST_ARTICLES: Final = 5
+#: And below so many articles it is shown, but not called weak: such intervals are too narrow.
+LEAST_TO_NAME: Final = 8
 
 THIRDS: Final = ("first third", "middle third", "last third")
 
@@ -72,8 +74,8 @@ class SliceScore:
 
     @property
     def is_weak(self) -> bool:
-        """Whether it falls behind the rest by more than its interval."""
-        return self.ahead.high < 0
+        """Whether it falls behind the rest by more than an interval that can be trusted."""
+        return self.articles >= LEAST_TO_NAME and self.ahead.high < 0
 
 
 def slice_names(sentence: LabelledSentence, sentences: int, facts: ArticleFacts) -> list[SliceName]:
@@ -84,7 +86,7 @@ def slice_names(sentence: LabelledSentence, sentences: int, facts: ArticleFacts)
         sentences: how many its article has.
         facts: about its article.
     """
-    third = min(3 * sentence.position // sentences, 2)
+    third = 3 * sentence.position // sentences
     hard_case = facts.hard_cases.get(sentence.position)
     return [
         ("genre", facts.genre),
@@ -191,9 +193,8 @@ def draw_slices(scores: Mapping[str, Sequence[SliceScore]], path: Path) -> None:
         colour = ("#125ba6", "#c4520a", "#3d8f4e")[number % 3]
         y = [rows[s.group, s.name] + 0.15 - 0.3 * number for s in found]
         x = [s.accuracy.value for s in found]
-        low = [s.accuracy.value - s.accuracy.low for s in found]
-        high = [s.accuracy.high - s.accuracy.value for s in found]
-        axes.errorbar(x, y, xerr=[low, high], fmt="o", markersize=3.5, color=colour, label=name)
+        bars = st.error_bars([s.accuracy for s in found])
+        axes.errorbar(x, y, xerr=bars, fmt="o", markersize=3.5, color=colour, label=name)
     axes.set_yticks(list(rows.values()), [f"{group}: {name}" for group, name in labels], fontsize=8)
     for before, after in pairwise(labels):
         if before[0] != after[0]:

@@ -33,6 +33,15 @@ class Estimate:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
+def error_bars(estimates: Sequence[Estimate]) -> tuple[list[float], list[float]]:
+    """How far the intervals reach below and above, as matplotlib wants it."""
+    # Rounding can put a value a hair outside its interval.
+    return (
+        [max(0.0, e.value - e.low) for e in estimates],
+        [max(0.0, e.high - e.value) for e in estimates],
+    )
+
+
 def bootstrap(
     per_article: Ints | Floats,
     statistic: Callable[[Floats], Floats],

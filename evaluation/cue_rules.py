@@ -18,6 +18,7 @@ from itertools import groupby
 from pathlib import Path
 
 from claimstance.articles import Article, spans_of
+from claimstance.errors import run_script
 from claimstance.labels import CERTAINTIES, STANCES, Certainty, Stance
 from claimstance.records import LabelledSentence, Prediction, read_records, write_records
 
@@ -177,7 +178,7 @@ def predict(articles: Iterable[Article]) -> list[Prediction]:
 
 
 def label_article(article: Article) -> list[Prediction]:
-    """Label an article, its title first."""
+    """Label an article; its title is not read."""
     sentences = [span.text for span in article.sentences]
     speaking = open_quotations(sentences)
     records = []
@@ -295,4 +296,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -141,10 +141,10 @@ def passage(article: LabelledArticle, position: int) -> str:
     before = article.sentences[position - 1].text + " " if position else ""
     if len(before) > BEFORE:
         before = "… " + before[-BEFORE:].partition(" ")[2]
-    return f"{_plain(before)}**{_plain(article.sentences[position].text)}**"
+    return f"{plain(before)}**{plain(article.sentences[position].text)}**"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text in which nothing is markup."""
     for mark in "\\*_`<[#":
         text = text.replace(mark, f"\\{mark}")
@@ -177,7 +177,7 @@ def _disagreements(
             gold, given = of_model[place]
             reason = getattr(decided.get(place), "reason", "").rstrip(".")
             lines.append(
-                f"- **{_plain(gold.text)}** Decided: {in_words(gold)} ({_plain(reason)}). "
+                f"- **{plain(gold.text)}** Decided: {in_words(gold)} ({plain(reason)}). "
                 f"Model: {in_words(given)}."
             )
         lines.append("")

@@ -13,6 +13,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
+from claimstance.errors import InputError, run_script
 from claimstance.external import SETS, ExternalScore, score_set
 from claimstance.inference import SHIPPED, load_model
 from claimstance.prediction import predict
@@ -27,6 +28,10 @@ def main() -> None:
     parser.add_argument("--most", type=int, help="at most so many sentences of a set")
     arguments = parser.parse_args()
 
+    if not arguments.datasets.is_dir():
+        raise InputError(
+            "--datasets", expected="a folder", found=str(arguments.datasets), fix="check the path"
+        )
     model = load_model(arguments.model)
     scores: list[ExternalScore] = []
     skipped: list[str] = []
@@ -60,4 +65,4 @@ def table(model: str, scores: list[ExternalScore], skipped: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -20,17 +20,23 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
+import cue_rules
 import rivals
 from error_page import error_page
 from model_card import model_card
+from outside import FILE as OUTSIDE_FILE
 from outside import (
     OutsideScores,
     fingerprint,
-    label_real,
+    labels_fingerprint,
     look_closer,
+    missing_datasets,
+    must_lose_nothing,
     read_outside,
     score_article,
     score_outside,
+    shared_sentences,
+    still_valid,
     write_outside,
 )
 from results_page import SHIPS, Scores, behaviour_page, real_table, results_page, test_table
@@ -48,18 +54,20 @@ from scores import (
     score_neutrality,
     score_worth,
 )
-from systems import LABELS, RULES, Predict, load
+from systems import LABELS, RULES, load
 
 from claimstance import behaviour, neutrality
 from claimstance.annotation import agreement
 from claimstance.articles import Article
 from claimstance.comparison import compare_predictions
 from claimstance.corpus import load_split
+from claimstance.errors import InputError, run_script
 from claimstance.evaluation import Evaluation, draw_confusion, evaluate, markdown_page
 from claimstance.inference import ONNX_FILE, SHIPPED, load_model
 from claimstance.neutrality import draw_neutrality
-from claimstance.prediction import as_article, predict
+from claimstance.prediction import Predict, as_article, predict
 from claimstance.probabilities import draw_reliability, draw_risk_coverage
+from claimstance.real_news import label_real_news
 from claimstance.records import Split, write_records, write_text
 from claimstance.settings import SETTINGS_FILE
 from claimstance.slices import draw_slices
@@ -77,6 +85,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the results lie")
     arguments = parser.parse_args()
 
+    check_arguments(arguments)
     label_everything(arguments.out)
     outside = outside_scores(arguments)
     scores = score_everything(arguments.out, outside)
@@ -87,64 +96,94 @@ def main() -> None:
         print(f"skipped: {line}")
 
 
+def check_arguments(arguments: argparse.Namespace) -> None:
+    """Refuse what would end in half of the results.
+
+    Raises:
+        InputError: if a folder or file is not there, or part of a set would be published.
+    """
+    for name in ("datasets", "article", "models"):
+        path = getattr(arguments, name)
+        if path is not None and not path.exists():
+            raise InputError(
+                f"--{name}", expected="what is there", found=str(path), fix="check the path"
+            )
+    if arguments.most and arguments.out == RESULTS:
+        raise InputError(
+            "--most", expected="another folder as --out", found=str(RESULTS), fix="give --out"
+        )
+
+
 def ships() -> Predict:
     """The model that ships, as a function from articles to predictions."""
     return partial(predict, load_model())
 
 
-def ships_fingerprint() -> str:
-    """What tells the model that ships from another one."""
-    return fingerprint([SHIPPED / ONNX_FILE, SHIPPED / SETTINGS_FILE])
+def fingerprints(results: Path) -> dict[str, str]:
+    """What tells each system from another state of it: its files, or what it said of test."""
+    found = {
+        name: fingerprint([path])
+        for name in LABELS
+        if (path := results / name / "test.jsonl").exists()
+    }
+    rules = Path(cue_rules.__file__)
+    ours = [SHIPPED / ONNX_FILE, SHIPPED / SETTINGS_FILE]
+    return found | {RULES: fingerprint([rules]), SHIPS: fingerprint(ours)}
 
 
 def label_everything(results: Path) -> None:
     """Write what the model that ships, and the rules, say of all text in the repository."""
-    suites: dict[str, list[Article]] = {
-        "behaviour": list(behaviour.articles_of(behaviour.read_cases(SUITES))),
-        "neutrality": list(neutrality.articles_of(*neutrality.read_frames(SUITES))),
+    texts: dict[str, list[Article]] = {
+        "behaviour": list(behaviour.articles_of(behaviour.read_cases(SUITES)))
     }
     for split in SPLITS:
-        suites[split] = [as_article(a) for a in load_split(DATA.corpus, split)]
-    for name, articles in suites.items():
-        write_records(results / SHIPS / f"{name}.jsonl", ships()(articles))
-        write_records(results / RULES / f"{name}.jsonl", load(RULES, Path())(articles))
+        texts[split] = [as_article(a) for a in load_split(DATA.corpus, split)]
+    filled = list(neutrality.articles_of(*neutrality.read_frames(SUITES)))
+    model = ships()
+    for name, articles in (texts | {"neutrality": filled}).items():
+        write_records(results / SHIPS / f"{name}.jsonl", model(articles))
+    for name, articles in texts.items():
+        write_records(results / RULES / f"{name}.jsonl", cue_rules.predict(articles))
 
 
 def outside_scores(arguments: argparse.Namespace) -> OutsideScores:
-    """Score what lies outside the repository; without it, what an earlier run kept."""
-    kept = read_outside(arguments.out)
+    """Score what lies outside the repository; without it, what an earlier run kept.
+
+    Raises:
+        InputError: if a folder is missing, or the run would lose scores that were kept.
+    """
+    prints = fingerprints(arguments.out)
+    kept = still_valid(read_outside(arguments.out), prints, SHIPS)
     if arguments.datasets is None:
-        of_ships = kept.systems.get(SHIPS)
-        is_same = of_ships is not None and of_ships.system == ships_fingerprint()
-        return kept if is_same else OutsideScores()
-    systems: dict[str, Predict] = {RULES: load(RULES, Path()), SHIPS: ships()}
+        return kept
+    systems: dict[str, Predict] = {RULES: cue_rules.predict, SHIPS: ships()}
     if arguments.models:
         others = [n for n in LABELS if n not in systems and (arguments.models / n).is_dir()]
         systems |= {name: load(name, arguments.models) for name in others}
     systems = {name: systems[name] for name in LABELS if name in systems}
-    real = {name: label_real(system, arguments.datasets) for name, system in systems.items()}
+    at_hand = not missing_datasets(arguments.datasets)
+    real = {
+        name: label_real_news(system, DATA, arguments.datasets) if at_hand else []
+        for name, system in systems.items()
+    }
+    dev = of_corpus(read_pairs(arguments.out, SHIPS, "dev"))
     found = OutsideScores(
+        labels=labels_fingerprint(),
         systems={
             name: score_outside(
-                system,
-                real[name],
-                arguments.datasets,
-                ships_fingerprint() if name == SHIPS else "",
-                arguments.most,
+                system, real[name], arguments.datasets, prints.get(name, ""), arguments.most
             )
             for name, system in systems.items()
         },
-        closer=look_closer(
-            {name: pairs for name, pairs in real.items() if pairs},
-            SHIPS,
-            of_corpus(read_pairs(arguments.out, SHIPS, "dev")),
-            load_model().settings,
-            arguments.datasets,
-            score_article(ships(), arguments.article) if arguments.article else None,
-        )
-        if real[SHIPS]
-        else None,
+        closer=(
+            look_closer(real, SHIPS, dev, load_model().settings, arguments.datasets)
+            if at_hand
+            else None
+        ),
+        article=score_article(ships(), arguments.article) if arguments.article else None,
+        shared=shared_sentences(arguments.datasets),
     )
+    must_lose_nothing(kept, found, arguments.out / OUTSIDE_FILE)
     write_outside(arguments.out, found)
     return found
 
@@ -232,9 +271,11 @@ def write_system_page(folder: Path, name: str, result: Evaluation) -> None:
 def publish(scores: Scores) -> None:
     """Write the tables in the project's README, what `make demo` prints, and the model card."""
     readme = ROOT / "README.md"
-    blocks = {"results": "\n".join(test_table(scores)), "demo": f"```text\n{demo_output()}\n```"}
-    if scores.outside.closer:
-        blocks["real-news"] = "\n".join(real_table(scores.outside))
+    blocks = {
+        "results": "\n".join(test_table(scores)),
+        "demo": f"```text\n{demo_output()}\n```",
+        "real-news": "\n".join(real_table(scores.outside)),
+    }
     write_text(readme, fill_blocks(readme.read_text(encoding="utf-8"), blocks))
     write_text(SHIPPED / "README.md", model_card(scores))
 
@@ -268,8 +309,9 @@ def skipped(outside: OutsideScores) -> Iterable[str]:
     of_ships = outside.systems.get(SHIPS)
     if of_ships is None:
         return ["real news and other people's labels: no --datasets"]
-    return of_ships.skipped
+    article = [] if outside.article else ["the article with stand-off labels: no --article"]
+    return [*of_ships.skipped, *article]
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -1,36 +1,35 @@
 """Scores on real news and other people's labels: text that the project may not copy.
 
-Only the scores are kept, in ``outside.json`` beside the model they belong to. A run
-without the text uses them again as long as the model is the same.
+Only the scores are kept, in ``outside.json``. A run without the text uses them again, each
+as long as its system and the labels are the same.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 from scores import DATA, Articles, Worth, by_article, score_real_slices, score_worth
-from systems import Predict
 
 from claimstance.articles import Article, read_articles
 from claimstance.comparison import Comparison, compare_predictions
 from claimstance.errors import InputError
-from claimstance.evaluation import Evaluation, PredictedPair, evaluate, pair_up
-from claimstance.external import SETS, ExternalScore, score_set
+from claimstance.evaluation import Evaluation, PredictedPair, pair_up
+from claimstance.external import SETS, ExternalScore, labelled_rows, score_set
+from claimstance.prediction import Predict
 from claimstance.real_news import (
     document_of,
-    label_real_news,
     score_real_news,
     score_second_pass,
 )
 from claimstance.records import read_records, write_text
 from claimstance.settings import ModelSettings
 from claimstance.slices import SliceScore
-from claimstance.standoff import StandoffSentence, align
+from claimstance.standoff import StandoffRow, StandoffSentence, align
 
 FILE: Final = "outside.json"
 ARTICLE_LABELS: Final = DATA.standoff / "belgorod.jsonl"
@@ -55,7 +54,7 @@ class Outside:
     """What one system scores outside the corpus.
 
     Attributes:
-        system: fingerprint of the system's files.
+        system: fingerprint of the system.
         real_news: None where the datasets were not at hand.
         external: the sets that were.
         skipped: what was not at hand, and how that was seen.
@@ -76,15 +75,37 @@ class Closer:
     slices: list[SliceScore]
     #: By system, how far the model that ships is ahead of it.
     ahead_of: dict[str, Comparison]
-    article: ArticleScore | None
 
 
 @dataclass(frozen=True, slots=True)
 class OutsideScores:
-    """The contents of ``outside.json``."""
+    """The contents of ``outside.json``.
 
+    Attributes:
+        labels: fingerprint of the labels of real news.
+        systems: scores by system.
+        closer: more of the model that ships.
+        article: how it agrees with the labels of one article.
+        shared: by external set, how many of its sentences stand in the real-news set too.
+    """
+
+    labels: str = ""
     systems: dict[str, Outside] = field(default_factory=dict)
     closer: Closer | None = None
+    article: ArticleScore | None = None
+    shared: dict[str, int] = field(default_factory=dict)
+
+    def parts(self) -> set[str]:
+        """What was scored, in words."""
+        found = {
+            f"{name} on {what}"
+            for name, scores in self.systems.items()
+            for what in [
+                *(["real news"] if scores.real_news else []),
+                *(s.name for s in scores.external),
+            ]
+        }
+        return found | ({"the article"} if self.article else set())
 
 
 def read_outside(results: Path) -> OutsideScores:
@@ -121,13 +142,56 @@ def fingerprint(files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def label_real(predict: Predict, datasets: Path) -> list[PredictedPair] | None:
-    """What a system says of real news; None where the datasets are not at hand."""
-    try:
-        return label_real_news(predict, DATA, datasets)
-    except InputError as error:
-        print(f"skipped: real news ({error})")
-        return None
+def still_valid(kept: OutsideScores, fingerprints: Mapping[str, str], ships: str) -> OutsideScores:
+    """What was kept of systems that are still the same; nothing if the one that ships is not.
+
+    Args:
+        kept: scores of an earlier run.
+        fingerprints: of the systems as they are now.
+        ships: name of the system that ships.
+    """
+    same = {n: s for n, s in kept.systems.items() if s.system == fingerprints.get(n)}
+    if ships not in same or kept.labels != labels_fingerprint():
+        return OutsideScores()
+    closer = kept.closer
+    if closer:
+        ahead_of = {name: c for name, c in closer.ahead_of.items() if name in same}
+        closer = replace(closer, ahead_of=ahead_of)
+    return replace(kept, systems=same, closer=closer)
+
+
+def must_lose_nothing(kept: OutsideScores, found: OutsideScores, path: Path) -> None:
+    """Refuse to put scores in the place of others that hold more.
+
+    Raises:
+        InputError: if something was kept that is not found again.
+    """
+    lost = sorted(kept.parts() - found.parts())
+    if lost:
+        raise InputError(
+            str(path),
+            expected="a run that scores all that is kept there",
+            found=f"none of {', '.join(lost)}",
+            fix="give --datasets, --article and --models in full, or delete the file",
+        )
+
+
+def labels_fingerprint() -> str:
+    """What tells the labels of real news from those of another state."""
+    return fingerprint([DATA.real_news, DATA.real_first, DATA.real_second])
+
+
+def missing_datasets(datasets: Path) -> list[str]:
+    """The files that the real-news set needs and that are not at hand."""
+    needed = sorted({row.dataset for row in read_records(DATA.real_news, StandoffRow)})
+    return [f"{name}.jsonl" for name in needed if not (datasets / f"{name}.jsonl").exists()]
+
+
+def shared_sentences(datasets: Path) -> dict[str, int]:
+    """By external set, how many of its sentences stand in the real-news set too."""
+    real = {row.id for row in read_records(DATA.real_news, StandoffRow)}
+    found = ((dataset.name, labelled_rows(dataset, datasets)) for dataset in SETS)
+    return {name: sum(row["id"] in real for row in rows) for name, rows in found if rows}
 
 
 def score_outside(
@@ -139,7 +203,8 @@ def score_outside(
 ) -> Outside:
     """Score a system on all that is at hand; what is not is said in ``skipped``."""
     external: list[ExternalScore] = []
-    skipped = [] if real else ["real-news development set: its datasets are not at hand"]
+    absent = missing_datasets(datasets)
+    skipped = [f"real-news development set: {', '.join(absent)} not there"] if absent else []
     for dataset in SETS:
         found = score_set(dataset, predict, datasets, most=most)
         if found:
@@ -155,7 +220,6 @@ def look_closer(
     dev: Articles,
     settings: ModelSettings,
     datasets: Path,
-    article: ArticleScore | None,
 ) -> Closer:
     """Score the model that ships on real news in every way that its page shows.
 
@@ -165,7 +229,6 @@ def look_closer(
         dev: what it says of dev, which calibrates label sets.
         settings: its own.
         datasets: folder with copies of the datasets.
-        article: how it agrees with the labels of the one article, if that is at hand.
     """
     articles = real_articles(pairs[ships])
     return Closer(
@@ -179,7 +242,6 @@ def look_closer(
             for name, others in pairs.items()
             if name != ships
         },
-        article=article,
     )
 
 
@@ -193,10 +255,9 @@ def score_article(predict: Predict, path: Path) -> ArticleScore:
     gold = align(read_records(ARTICLE_LABELS, StandoffSentence), path)
     articles = [a for a in read_articles([str(path)]) if isinstance(a, Article)]
     pairs = pair_up(gold, predict(articles), str(path))
-    result = evaluate(pairs)
     claims = [(g, p) for g, p in pairs if g.certainty is not None]
     return ArticleScore(
-        sentences=result.sentences,
+        sentences=len(pairs),
         same_stance=sum(g.stance == p.stance for g, p in pairs),
         claims=len(claims),
         same_certainty=sum(g.certainty == p.certainty for g, p in claims),

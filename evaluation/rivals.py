@@ -43,7 +43,7 @@ from systems import LABELS, RULES, Predict, load
 
 from claimstance.articles import Article
 from claimstance.corpus import ARTICLES_FILE, load_split
-from claimstance.errors import InputError
+from claimstance.errors import InputError, run_script
 from claimstance.prediction import as_article
 from claimstance.records import Split, parse_json_object, write_records, write_text
 
@@ -80,23 +80,30 @@ def main() -> None:
     models = arguments.out.resolve()
     chosen = [name for name in LABELS if name in (arguments.only or LABELS)]
     keep = bool(arguments.only or arguments.no_training)
-    results = start_results(RESULTS / RIVALS_FILE, arguments.threads, keep=keep)
+    # An unfinished call leaves the published figures alone; a later one goes on from it.
+    published, unfinished = RESULTS / RIVALS_FILE, RESULTS / f"{RIVALS_FILE}.unfinished"
+    last = unfinished if unfinished.exists() else published
+    results = start_results(last, arguments.threads, keep=keep)
     if arguments.no_training:
         chosen = [name for name in chosen if name in results]
     for name in chosen:
         if not arguments.no_training:
             print(f"{name}: training", flush=True)
             results[name] = train_system(name, models, results)
-            write_results(results, arguments.threads)
+            write_results(unfinished, results, arguments.threads)
         print(f"{name}: labelling dev and test", flush=True)
         label_splits(load(name, models), RESULTS / name)
     there = [name for name in results if name == RULES or (models / name).is_dir()]
+    for name in results.keys() - set(there):
+        # Speeds can be compared only within one call.
+        results[name] |= {"sentences_per_second": None, "sentences_per_second_range": None}
     print(f"taking the time of {', '.join(there)}", flush=True)
     loaded = {name: load(name, models) for name in there}
     articles = [as_article(a) for a in load_split(CORPUS, "test")]
     for name, rates in speeds(loaded, articles, ROUNDS).items():
         results[name] |= as_speed(rates)
-    write_results(results, arguments.threads)
+    write_results(published, results, arguments.threads)
+    unfinished.unlink(missing_ok=True)
     print((RESULTS / RIVALS_FILE).read_text(encoding="utf-8"))
 
 
@@ -124,8 +131,8 @@ def train_system(name: str, models: Path, results: Mapping[str, Any]) -> dict[st
     """Train a system into its folder; returns its entry in the results, still without a speed.
 
     Raises:
-        InputError: if the corpus changes meanwhile, or what it is made from is not at hand.
-        subprocess.CalledProcessError: if training fails; the old folder then stays.
+        InputError: if training fails (the old folder then stays), the corpus changes
+            meanwhile, or what it is made from is not at hand.
     """
     made_of = fingerprint(CORPUS)
     spent = _price_of_source(name, results, made_of)
@@ -196,10 +203,17 @@ def measure(command: Sequence[str]) -> Cost:
     """Run a command to its end, and say what it and the processes it started took.
 
     Raises:
-        subprocess.CalledProcessError: if it fails.
+        InputError: if it fails.
     """
     before, start = _children_seconds(), time.perf_counter()
-    subprocess.run(command, cwd=ROOT, check=True)
+    done = subprocess.run(command, cwd=ROOT, check=False)
+    if done.returncode:
+        raise InputError(
+            " ".join(command),
+            expected="a command that ends well",
+            found=f"exit code {done.returncode}",
+            fix="read what it said above",
+        )
     return Cost(_children_seconds() - before, time.perf_counter() - start)
 
 
@@ -298,7 +312,7 @@ def start_results(path: Path, threads: int, *, keep: bool) -> dict[str, dict[str
     return {entry["name"]: entry for entry in content["systems"]}
 
 
-def write_results(results: Mapping[str, Mapping[str, Any]], threads: int) -> None:
+def write_results(path: Path, results: Mapping[str, Mapping[str, Any]], threads: int) -> None:
     """Write the file of the figures, systems in their order."""
     sentences = sum(len(article.sentences) for article in load_split(CORPUS, "test"))
     content = {
@@ -309,8 +323,8 @@ def write_results(results: Mapping[str, Mapping[str, Any]], threads: int) -> Non
         "systems": [results[name] for name in LABELS if name in results],
     }
     text = json.dumps(content, indent=2, ensure_ascii=False)
-    write_text(RESULTS / RIVALS_FILE, text + "\n")
+    write_text(path, text + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -5,7 +5,7 @@ Reads predictions and gold labels, knows no model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from claimstance.behaviour import Outcome, judge_cases, read_cases
 from claimstance.conformal import ConformalScore, score_sets
 from claimstance.corpus import load_split
 from claimstance.errors import InputError
-from claimstance.evaluation import Evaluation, PredictedPair, evaluate, pair_up
+from claimstance.evaluation import PredictedPair, pair_up
+from claimstance.gate import Gate, compare_labels
 from claimstance.neutrality import PairScore, score_pairs
 from claimstance.probabilities import (
     ACCURACIES_SHOWN,
@@ -69,7 +70,10 @@ def of_corpus(pairs: Sequence[PredictedPair]) -> Articles:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What the probabilities on some sentences are worth, and the label sets made by dev."""
+    """What the probabilities on some sentences are worth, and the label sets made by dev.
+
+    There are no sets for dev itself.
+    """
 
     stance: ProbabilityScore
     certainty: ProbabilityScore
@@ -82,7 +86,7 @@ def score_worth(dev: Articles, measured: Articles, settings: ModelSettings) -> W
     return Worth(
         stance=score_probabilities(stances, thresholds=thresholds(settings)),
         certainty=score_probabilities(grade_certainties(measured)),
-        sets=score_sets(grade_stances(dev), stances),
+        sets=[] if measured is dev else score_sets(grade_stances(dev), stances),
     )
 
 
@@ -135,41 +139,11 @@ def score_neutrality(results: Path, system: str) -> list[PairScore]:
     return score_pairs(frames, pairs, read_records(path, Prediction), str(path))
 
 
-@dataclass(frozen=True, slots=True)
-class ExportCost:
-    """How the exported model differs from the trained one on dev; drops in points of F1."""
-
-    sentences: int
-    stance_same: float
-    certainty_same: float
-    stance_drop: float
-    certainty_drop: float
-
-
-def export_cost(results: Path, trained: str, exported: str) -> ExportCost:
-    """Compare the two on dev, from their files."""
+def export_cost(results: Path, trained: str, exported: str) -> Gate:
+    """Compare the labels of dev before and after the export, from their files."""
     before, after = (read_pairs(results, name, "dev") for name in (trained, exported))
-    scores: list[Evaluation] = [evaluate(pairs) for pairs in (before, after)]
-    both = [(p, q) for (_, p), (_, q) in zip(before, after, strict=True)]
-    stance, certainty = (
-        100 * (getattr(scores[0], name).macro_f1.value - getattr(scores[1], name).macro_f1.value)
-        for name in ("stance", "certainty")
-    )
-    return ExportCost(
-        sentences=len(both),
-        stance_same=sum(p.stance == q.stance for p, q in both) / len(both),
-        certainty_same=sum(
-            _firmest(p.certainty_probabilities) == _firmest(q.certainty_probabilities)
-            for p, q in both
-        )
-        / len(both),
-        stance_drop=stance,
-        certainty_drop=certainty,
-    )
-
-
-def _firmest(probabilities: Mapping[str, float]) -> str:
-    return max(probabilities, key=lambda label: probabilities[label])
+    gold = [sentence for sentence, _ in before]
+    return compare_labels(gold, *([p for _, p in pairs] for pairs in (before, after)))
 
 
 class SystemCost(Record):
@@ -199,19 +173,21 @@ class RivalCosts(Record):
         return next((s for s in self.systems if s.name == name), None)
 
 
-def read_costs(results: Path) -> RivalCosts:
-    """Read ``rivals.json``.
+def read_costs(results: Path) -> RivalCosts | None:
+    """Read ``rivals.json``; None if there is none.
 
     Raises:
-        InputError: if it is missing or another version's.
+        InputError: if it is another version's.
     """
     path = results / "rivals.json"
+    if not path.exists():
+        return None
     try:
         return RivalCosts.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+    except ValidationError as error:
         raise InputError(
             str(path),
-            expected="the costs of the systems",
-            found=type(error).__name__,
-            fix="python evaluation/rivals.py --out models",
+            expected="the costs of the systems as this version measures them",
+            found=error.errors()[0]["msg"],
+            fix="measure them again: make rivals",
         ) from None

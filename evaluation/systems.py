@@ -15,18 +15,14 @@ from typing import Final
 
 import numpy as np
 
-from claimstance.articles import Article
 from claimstance.backbones import find_backbone
 from claimstance.corpus import LabelledArticle, load_split
-from claimstance.errors import InputError
+from claimstance.errors import InputError, run_script
 from claimstance.inference import Floats, Scores, Text, load_model
 from claimstance.labels import CERTAINTIES, STANCES
-from claimstance.prediction import predict
+from claimstance.prediction import Predict, predict
 from claimstance.recipes import TransformerRecipe, load_recipe
-from claimstance.records import Prediction
 from claimstance.settings import ModelSettings
-
-Predict = Callable[[Iterable[Article]], list[Prediction]]
 
 #: The rival without training; every other system has a folder of its name.
 RULES: Final = "cue-rules"
@@ -147,14 +143,14 @@ def train_by_recipe(train: Callable[..., None], documentation: str) -> None:
     Args:
         train: takes articles, a folder, a seed and the folder of the encoder.
         documentation: its first line says what the command is for.
-
-    Raises:
-        InputError: if the recipe is not that of a transformer, or anything it names is at fault.
     """
     parser = argparse.ArgumentParser(description=documentation.splitlines()[0])
     parser.add_argument("recipe", type=Path, help="whose corpus, seed and encoder to take")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the model to")
-    arguments = parser.parse_args()
+    run_script(partial(_train_by_recipe, train, parser.parse_args()))
+
+
+def _train_by_recipe(train: Callable[..., None], arguments: argparse.Namespace) -> None:
     recipe = load_recipe(arguments.recipe)
     if not isinstance(recipe, TransformerRecipe):
         raise InputError(

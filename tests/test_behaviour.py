@@ -464,7 +464,8 @@ def test_a_certainty_goes_with_a_claim(
     broken = minimum("min-2").model_copy(update={"stance": stance, "certainty": certainty})
     folder = write_suites(tmp_path, minimum(), broken, invariance(), direction(stance="refuted"))
     error = refuses(
-        ": Value error, certainty must be null for no_claim and set for every other stance. To",
+        ": Value error, certainty must be null for no_claim and set for every other stance, "
+        f"not {certainty!r} for {stance}. To",
         read_cases,
         folder,
     )

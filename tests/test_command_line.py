@@ -30,6 +30,7 @@ from claimstance.records import (
 from claimstance.settings import load_settings
 from claimstance.standoff import StandoffSentence, take_off
 
+ROOT = Path(__file__).parent.parent
 Run = Callable[..., Any]
 
 ARTICLE = """Mill shuts for good
@@ -937,3 +938,66 @@ def test_adding_a_draft_twice(run_here: Run, tiny_corpus: Path, tmp_path: Path) 
 
 def test_a_sheet_of_an_unknown_article(run_here: Run, tiny_corpus: Path) -> None:
     refused(run_here("corpus", "sheets", "sheets", "--data", "data", "--id", "x9"), "x9")
+
+
+def test_an_output_never_replaces_what_is_read(
+    run_here: Run, tmp_path: Path, tiny_onnx: Path
+) -> None:
+    """A file in a folder that is read, one that a glob matches, the gold sentences themselves."""
+    corpus, news = tmp_path / "corpus", tmp_path / "news"
+    shutil.copytree(ROOT / "data" / "corpus", corpus)
+    news.mkdir()
+    (news / "a.csv").write_text("id,text\n1,It rained.\n", encoding="utf-8")
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    for inputs, output in [
+        ([corpus, "--split", "test"], corpus / "test.jsonl"),
+        ([news], news / "a.csv"),
+        ([news / "*.csv"], news / "a.csv"),
+    ]:
+        outcome = run_here("classify", *inputs, "--model", tiny_onnx, "-o", output)
+        refused(outcome, "expected an output that is no input")
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+    # A new file in the folder is nobody's.
+    assert run_here("classify", news, "--model", tiny_onnx, "-o", news / "b.csv").code == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "title"), [("evaluate", "Evaluation"), ("compare", "Comparison")]
+)
+def test_a_page_of_somebody_else_is_not_written_over(
+    run_here: Run, tmp_path: Path, command: str, title: str
+) -> None:
+    page = tmp_path / "README.md"
+    page.write_text("# My project\n", encoding="utf-8")
+    gold = ROOT / "data" / "corpus" / "dev.jsonl"
+    predictions = ROOT / "evaluation" / "results" / "minilm-int8" / "dev.jsonl"
+    files = ["--predictions", predictions] if command == "evaluate" else [predictions, predictions]
+    outcome = run_here(command, *files, "--gold", gold, "--out", tmp_path)
+    refused(outcome, f"which begins with '# {title}'")
+    assert page.read_text(encoding="utf-8") == "# My project\n"
+
+
+def test_a_file_of_predictions_with_a_fault_is_refused_by_name(
+    run_here: Run, tmp_path: Path
+) -> None:
+    """A sentence missing, one too many, one twice, an unknown label: by both commands."""
+    gold = ROOT / "data" / "corpus" / "dev.jsonl"
+    good = ROOT / "evaluation" / "results" / "minilm-int8" / "dev.jsonl"
+    lines = good.read_text(encoding="utf-8").splitlines()
+    second = json.loads(lines[1])
+    place = f"article '{second['article_id']}', position {second['position']}"
+    extra = json.dumps(second | {"article_id": "another"})
+    unknown = json.dumps(second | {"stance": "doubtful"})
+    faulty = tmp_path / "p.jsonl"
+    for content, words in [
+        ([lines[0], *lines[2:]], f"found none for 1 of them, the first in {place}"),
+        ([*lines, extra], "found 1 others, the first in article 'another', position"),
+        ([*lines, lines[1]], f"found {place} twice"),
+        ([lines[0], unknown, *lines[2:]], f"{faulty}, line 2: expected a Prediction record"),
+    ]:
+        faulty.write_text("\n".join(content), encoding="utf-8")
+        refused(run_here("evaluate", "--gold", gold, "--predictions", faulty), words)
+        refused(run_here("compare", good, faulty, "--gold", gold), words)
+    faulty.write_text("\n".join([*lines, extra]), encoding="utf-8")
+    outcome = run_here("evaluate", "--gold", gold, "--predictions", faulty, "--only-gold")
+    assert (outcome.code, "851 sentences" in outcome.out) == (0, True)

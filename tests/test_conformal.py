@@ -146,11 +146,14 @@ def test_sets_are_scored() -> None:
             (score.coverage, held),
             (score.size, [float(len(s)) for s in labels]),
             (score.single, [float(len(s) == 1) for s in labels]),
+            (score.empty, [float(not s) for s in labels]),
         ):
             expected = shares(measured.articles, np.asarray(values))
             assert estimate.value == pytest.approx(np.mean(values))
             assert (estimate.low, estimate.high) == pytest.approx((expected.low, expected.high))
-            assert estimate.low < estimate.value < estimate.high
+            # Where the sets are large, none of them is empty in any draw.
+            if estimate is not score.empty or any(values):
+                assert estimate.low < estimate.value < estimate.high
     assert found[0].size.value < found[1].size.value < found[2].size.value
 
 
@@ -163,3 +166,22 @@ def test_a_set_may_be_empty_and_counts_as_no_label() -> None:
     )
     for score in score_sets(sure, measured):
         assert (score.coverage.value, score.size.value, score.single.value) == (0.5, 0.5, 0.5)
+        assert score.empty.value == 0.5
+
+
+def test_empty_sets_by_hand() -> None:
+    """Of 27 scores, each of nine thrice, the 23rd (28 * 0.8, rounded up) is 0.6.
+
+    So the sets for 0.8 hold labels of 0.4 or more: the fifth row gets none. The 26th and the
+    27th are 0.8, and every row has a label of 0.2 or more.
+    """
+    thrice = Graded(
+        np.repeat(tiny().probabilities, 3, axis=0), np.repeat(tiny().gold, 3), np.arange(27)
+    )
+    measured = Graded(ROWS, np.zeros(6, dtype=np.intp), np.asarray([0, 0, 0, 1, 1, 1]))
+    first, *others = score_sets(thrice, measured)
+    assert (first.asked, first.single.value) == (0.8, 3 / 6)
+    # A draw may hold the first article alone, which has no empty set, or the second alone.
+    assert (first.empty.value, first.empty.low, first.empty.high) == (1 / 6, 0, 1 / 3)
+    for score in others:
+        assert score.empty == stats.Estimate(0, 0, 0)

@@ -185,6 +185,16 @@ def test_a_sentence_predicted_twice(gold: list[LabelledSentence], refuses: Refus
     )
 
 
+def test_a_gold_sentence_twice(gold: list[LabelledSentence], refuses: Refuses) -> None:
+    refuses(
+        "the gold file: expected each sentence once, found article 't01', position 4 twice",
+        pair_up,
+        [*gold, gold[4]],
+        gold,
+        "p.jsonl",
+    )
+
+
 def test_a_prediction_of_another_text(gold: list[LabelledSentence], refuses: Refuses) -> None:
     changed = [relabel(s, text="Split anew.", source=None, cues=()) if s is gold[5] else s
                for s in gold]  # fmt: skip

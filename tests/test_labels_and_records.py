@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from claimstance import labels
-from claimstance.errors import InputError
+from claimstance.errors import InputError, run_script
 from claimstance.records import (
     ArticleFacts,
     LabelledSentence,
@@ -45,6 +45,24 @@ def sentence(**changes: Any) -> LabelledSentence:
         "cues": ("said",),
     }
     return LabelledSentence.model_validate(values | changes)
+
+
+def prediction(**changes: Any) -> Prediction:
+    values = {
+        "article_id": "a",
+        "position": 3,
+        "start": 10,
+        "end": 14,
+        "text": "“Ja”",
+        "stance": "disputed",
+        "certainty": "possible",
+        "stance_probabilities": dict.fromkeys(labels.STANCES, 0.1667),
+        "certainty_probabilities": dict.fromkeys(labels.CERTAINTIES, 0.3333),
+        "source": None,
+        "cues": ("Ja",),
+        "model": "m",
+    }
+    return Prediction.model_validate(values | changes)
 
 
 # A model's output vector follows these tuples: another order would relabel every old model.
@@ -99,6 +117,65 @@ def test_a_sentence_refuses(changes: dict[str, Any], words: str) -> None:
         sentence(**changes)
 
 
+@pytest.mark.parametrize("stance", labels.STANCES)
+@pytest.mark.parametrize("certainty", [None, *labels.CERTAINTIES])
+def test_a_predicted_certainty_goes_with_a_claim(stance: str, certainty: str | None) -> None:
+    if (certainty is None) == (stance == "no_claim"):
+        found = prediction(stance=stance, certainty=certainty)
+        assert (found.stance, found.certainty) == (stance, certainty)
+    else:
+        words = (
+            "certainty must be null for no_claim and set for every other stance, "
+            f"not {certainty!r} for {stance}"
+        )
+        with pytest.raises(ValidationError, match=words):
+            prediction(stance=stance, certainty=certainty)
+
+
+STANCES_IN_WORDS = "asserted, attributed, disputed, unproven, refuted, no_claim"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"position": -1}, "greater than or equal to 0"),
+        (
+            {"stance_probabilities": {"disputed": 1.0}},
+            f"probabilities must be given for {STANCES_IN_WORDS}",
+        ),
+        (
+            {"stance_probabilities": dict.fromkeys(labels.STANCES[:-1], 0.2)},
+            f"probabilities must be given for {STANCES_IN_WORDS}",
+        ),
+        (
+            {"certainty_probabilities": {"certain": 0.4, "possible": 0.6}},
+            "probabilities must be given for certain, probable, possible",
+        ),
+        ({"certainty_probabilities": {"certain": 1.0, "sure": 0.0}}, "Input should be 'certain'"),
+    ],
+)
+def test_a_prediction_refuses(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        prediction(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"position": 0},
+        {"stance_probabilities": {}},
+        {"certainty_probabilities": {}},
+        {"stance_probabilities": {}, "certainty_probabilities": {}},
+        {"stance_probabilities": dict.fromkeys(reversed(labels.STANCES), 0.1667)},
+    ],
+)
+def test_a_prediction_may_have_no_probabilities_and_them_in_any_order(
+    changes: dict[str, Any],
+) -> None:
+    found = prediction(**changes)
+    assert {name: getattr(found, name) for name in changes} == changes
+
+
 def test_records_do_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         sentence().stance = "asserted"
@@ -121,23 +198,10 @@ def test_sentences_survive_being_written_and_read(
 
 
 def test_predictions_survive_being_written_and_read(tmp_path: Path) -> None:
-    prediction = Prediction(
-        article_id="a",
-        position=3,
-        start=10,
-        end=14,
-        text="“Ja”",
-        stance="disputed",
-        certainty="possible",
-        stance_probabilities=dict.fromkeys(labels.STANCES, 0.1667),
-        certainty_probabilities=dict.fromkeys(labels.CERTAINTIES, 0.3333),
-        source=None,
-        cues=("Ja",),
-        model="m",
-    )
-    write_records(tmp_path / "p.jsonl", [prediction])
+    written = prediction()
+    write_records(tmp_path / "p.jsonl", [written])
     assert "“Ja”" in (tmp_path / "p.jsonl").read_text(encoding="utf-8")
-    assert read_records(tmp_path / "p.jsonl", Prediction) == [prediction]
+    assert read_records(tmp_path / "p.jsonl", Prediction) == [written]
 
 
 def test_hard_cases_keep_their_positions_as_numbers(tmp_path: Path) -> None:
@@ -208,6 +272,31 @@ def test_the_message_says_where_expected_found_and_fix() -> None:
         "y",
         "do z",
     )
+
+
+def test_a_script_that_runs_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    run_script(lambda: print("done"))  # noqa: T201
+    assert capsys.readouterr() == ("done\n", "")
+
+
+def test_a_script_says_a_fault_of_the_input_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def main() -> None:
+        raise InputError("a.csv, row 3", expected="x", found="y", fix="do z")
+
+    with pytest.raises(SystemExit) as end:
+        run_script(main)
+    assert end.value.code == 2
+    assert capsys.readouterr() == ("", "a.csv, row 3: expected x, found y. To mend it: do z.\n")
+
+
+def test_a_script_keeps_the_traceback_of_its_own_faults() -> None:
+    def main() -> None:
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        run_script(main)
 
 
 def test_json_of_one_line(refuses: Refuses) -> None:

@@ -31,7 +31,6 @@ from claimstance.probabilities import (
     risk_coverage,
     score_probabilities,
     select,
-    thresholds_of,
 )
 from claimstance.records import LabelledSentence, Prediction
 from claimstance.statistics import Floats
@@ -310,21 +309,6 @@ def test_selection_by_hand() -> None:
     assert select(graded, 0.9, 0.95).coverage.value == 0
 
 
-def test_thresholds_by_hand() -> None:
-    assert thresholds_of(two_labels([0.9, 0.8, 0.7, 0.6], [T, T, F, T])) == {
-        0.85: 0.8,
-        0.9: 0.8,
-        0.95: 0.8,
-    }
-    # 0 of 1, then 1 of 2 up to 9 of 10: no threshold gives 0.95.
-    confidence = list(np.linspace(0.95, 0.5, 10))
-    assert thresholds_of(two_labels(confidence, [F] + [T] * 9)) == {
-        0.85: pytest.approx(0.5),
-        0.9: pytest.approx(0.5),
-    }
-    assert thresholds_of(two_labels([0.9], [F])) == {}
-
-
 # From records.
 
 
@@ -347,7 +331,7 @@ def pair(
         end=1,
         text="x",
         stance=STANCES[stance],
-        certainty=None,
+        certainty=None if STANCES[stance] == "no_claim" else CERTAINTIES[certainty],
         stance_probabilities=dict(reversed(by_stance.items())),
         certainty_probabilities=dict(reversed(by_certainty.items())),
         source=None,

@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -31,9 +32,8 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_the_published_page_is_that_of_the_published_files(scripts: ModuleType) -> None:
     import results_page
-    from outside import read_outside
 
-    scores = scripts.score_everything(RESULTS, read_outside(RESULTS))
+    scores = scripts.score_everything(RESULTS, outside_of_published(scripts))
     page = results_page.results_page(scores)
     assert page == (RESULTS / "README.md").read_text(encoding="utf-8")
     failed = results_page.behaviour_page(scores.behaviour)
@@ -53,9 +53,18 @@ def test_the_page_of_mistakes_takes_ten_minutes_at_most() -> None:
 
 
 def test_the_scores_outside_are_of_the_model_that_ships(scripts: ModuleType) -> None:
-    from outside import read_outside
+    """Or the pages say that there are none."""
+    kept = outside_of_published(scripts)
+    pages = [ROOT / "README.md", RESULTS / "README.md"]
+    skipped = ["of these sentences is not in this" in p.read_text("utf-8") for p in pages[:1]]
+    skipped += ["of these sets is not in this" in p.read_text("utf-8") for p in pages[1:]]
+    assert skipped == [not kept.systems, not kept.systems]
 
-    assert read_outside(RESULTS).systems["minilm-int8"].system == scripts.ships_fingerprint()
+
+def outside_of_published(scripts: ModuleType) -> Any:
+    from outside import read_outside, still_valid
+
+    return still_valid(read_outside(RESULTS), scripts.fingerprints(RESULTS), "minilm-int8")
 
 
 @pytest.mark.slow
@@ -87,16 +96,62 @@ def test_a_run_without_the_text_says_what_it_skipped(
     assert (ROOT / "README.md").read_bytes() == readme
 
 
-def test_scores_of_another_model_are_not_used_again(
-    scripts: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import argparse
+def kept_of(**systems: str) -> Any:
+    """Scores of systems by their fingerprints, on real news none, of one set."""
+    from outside import Outside, OutsideScores, labels_fingerprint
 
-    shutil.copyfile(RESULTS / "outside.json", tmp_path / "outside.json")
-    arguments = argparse.Namespace(out=tmp_path, datasets=None)
-    assert scripts.outside_scores(arguments).systems
-    monkeypatch.setattr(scripts, "ships_fingerprint", lambda: "another")
-    assert not scripts.outside_scores(arguments).systems
+    score = ExternalScore("GUM news", "macro-F1", 9, Estimate(0.5, 0.4, 0.6))
+    return OutsideScores(
+        labels=labels_fingerprint(),
+        systems={name: Outside(system, None, [score]) for name, system in systems.items()},
+    )
+
+
+def test_scores_of_another_model_are_not_used_again(scripts: ModuleType) -> None:
+    from dataclasses import replace
+
+    from outside import still_valid
+
+    kept = kept_of(ours="a", rival="b")
+    assert still_valid(kept, {"ours": "a", "rival": "b"}, "ours") == kept
+    assert set(still_valid(kept, {"ours": "a", "rival": "new"}, "ours").systems) == {"ours"}
+    assert not still_valid(kept, {"ours": "new", "rival": "b"}, "ours").systems
+    other = replace(kept, labels="other labels")
+    assert not still_valid(other, {"ours": "a", "rival": "b"}, "ours").systems
+
+
+def test_kept_scores_are_not_lost(scripts: ModuleType, tmp_path: Path) -> None:
+    from outside import must_lose_nothing
+
+    both, one = kept_of(ours="a", rival="b"), kept_of(ours="a")
+    must_lose_nothing(one, both, tmp_path)
+    with pytest.raises(InputError, match=r"found none of rival on GUM news\. To mend it: give"):
+        must_lose_nothing(both, one, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--datasets", "nowhere"], "--datasets: expected what is there, found nowhere"),
+        (["--most", "9"], "--most: expected another folder as --out"),
+    ],
+)
+def test_a_wrong_call_changes_nothing(
+    scripts: ModuleType, monkeypatch: pytest.MonkeyPatch, options: list[str], found: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["make_results.py", *options])
+    monkeypatch.setattr(scripts, "label_everything", pytest.fail)
+    with pytest.raises(InputError, match=found):
+        scripts.main()
+
+
+def test_what_the_real_news_set_needs(scripts: ModuleType, tmp_path: Path) -> None:
+    from outside import missing_datasets
+
+    needed = ["gum_news.jsonl", "polnear.jsonl", "szeged_news.jsonl"]
+    assert missing_datasets(tmp_path) == needed
+    (tmp_path / "polnear.jsonl").touch()
+    assert missing_datasets(tmp_path) == [needed[0], needed[2]]
 
 
 def test_scores_outside_that_are_broken(scripts: ModuleType, tmp_path: Path) -> None:
@@ -127,13 +182,31 @@ def test_where_a_rival_wins_is_said(scripts: ModuleType) -> None:
         estimate = Estimate(value, value, value)
         return Outside("", None, [ExternalScore("GUM news", "macro-F1", 9, estimate)])
 
-    outside = OutsideScores({"minilm-int8": scored(0.5), "tfidf": scored(0.6)})
+    outside = OutsideScores("", {"minilm-int8": scored(0.5), "tfidf": scored(0.6)})
     assert results_page._better_outside(outside, "tfidf") == [
         "GUM news, 0.600 [0.600, 0.600] against 0.500 [0.500, 0.500]"
     ]
     assert (
         results_page._better_outside(
-            OutsideScores({"minilm-int8": scored(0.5), "tfidf": scored(0.4)}), "tfidf"
+            OutsideScores("", {"minilm-int8": scored(0.5), "tfidf": scored(0.4)}), "tfidf"
         )
         == []
     )
+
+
+def test_a_bin_is_off_by_both_intervals(scripts: ModuleType) -> None:
+    import results_page
+
+    from claimstance.probabilities import Bin
+
+    # Articles that agree make the first interval a point; Wilson's for 16 of 20 does not.
+    near = Bin(0.8, 0.9, 20, 0.85, Estimate(0.8, 0.8, 0.8))
+    far = Bin(0.9, 1.0, 20, 0.99, Estimate(0.8, 0.8, 0.8))
+    assert not results_page._is_off(near)
+    assert results_page._is_off(far)
+
+
+def test_a_system_that_finds_no_spans_has_no_score_for_them(scripts: ModuleType) -> None:
+    rows = (RESULTS / "README.md").read_text("utf-8").splitlines()
+    (tfidf,) = [r for r in rows if r.startswith("| TF-IDF") and r.endswith("| – | – |")][:1]
+    assert "0.000" not in tfidf

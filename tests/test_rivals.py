@@ -173,7 +173,7 @@ def test_a_rival_is_trained_by_a_recipe(
     tiny_recipe: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    refuses: Refuses,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     calls: list[Any] = []
 
@@ -189,7 +189,16 @@ def test_a_rival_is_trained_by_a_recipe(
 
     other = write_baseline_recipe(tmp_path, tmp_path)
     monkeypatch.setattr(sys, "argv", ["rival", str(other), "--out", str(out)])
-    refuses("that of a baseline", systems.train_by_recipe, train, "Trains.")
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        systems.train_by_recipe(train, "Trains.")
+    assert end.value.code == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert line.startswith(f"{other}: expected the recipe of a transformer")
+    assert "found that of a baseline" in line
+    assert captured.out == ""
+    assert len(calls) == 1
 
 
 def test_an_unknown_system(systems: ModuleType, tmp_path: Path, refuses: Refuses) -> None:
@@ -215,7 +224,7 @@ def test_a_training_that_fails_leaves_the_old_model(
     (old / "weights").write_text("old", encoding="utf-8")
     failing = [sys.executable, "-c", "raise SystemExit(3)"]
     monkeypatch.setattr(rivals, "training_command", lambda *_: failing)
-    with pytest.raises(rivals.subprocess.CalledProcessError):
+    with pytest.raises(rivals.InputError):
         rivals.train_system("tfidf", tmp_path / "models", {})
     assert (old / "weights").read_text(encoding="utf-8") == "old"
 
@@ -285,7 +294,7 @@ def test_an_export_costs_what_it_was_made_from_too(
 def test_figures_of_another_machine_are_not_kept(rivals: ModuleType, refuses: Refuses) -> None:
     path = rivals.RESULTS / "rivals.json"
     assert rivals.start_results(path, 1, keep=True) == {}
-    rivals.write_results({"tfidf": {"name": "tfidf"}}, 1)
+    rivals.write_results(path, {"tfidf": {"name": "tfidf"}}, 1)
     assert rivals.start_results(path, 1, keep=True) == {"tfidf": {"name": "tfidf"}}
     assert rivals.start_results(path, 1, keep=False) == {}
     refuses("without --only", rivals.start_results, path, 2, keep=True)
@@ -343,3 +352,69 @@ def test_systems_are_trained_label_and_are_measured(
     for name in both:
         for split in ("dev", "test"):
             assert read_records(rivals.RESULTS / name / f"{split}.jsonl", Prediction)
+
+
+@pytest.fixture
+def measured_rules(
+    rivals: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], None]:
+    """Take the rules alone, which need no training; of tfidf there are older figures only."""
+    older = {
+        "name": "tfidf",
+        "training_wall_seconds": 3.0,
+        "sentences_per_second": 50.0,
+        "sentences_per_second_range": [40.0, 60.0],
+        "megabytes": 1.5,
+    }
+    rivals.write_results(rivals.RESULTS / "rivals.json", {"tfidf": older}, 2)
+    monkeypatch.setattr(rivals, "use_processors", lambda _: None)
+    models = str(tmp_path / "models")
+    arguments = ["rivals.py", "--out", models, "--only", "cue-rules"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    main: Callable[[], None] = rivals.main
+    return main
+
+
+def entries_of(path: Path) -> dict[str, dict[str, Any]]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return {entry["name"]: entry for entry in content["systems"]}
+
+
+@pytest.mark.parametrize("step", ["label_splits", "speeds"])
+def test_an_unfinished_call_leaves_the_figures_alone(
+    rivals: ModuleType,
+    measured_rules: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    path, unfinished = (rivals.RESULTS / name for name in ("rivals.json", "rivals.json.unfinished"))
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(rivals, step, stop)
+        with pytest.raises(KeyboardInterrupt):
+            measured_rules()
+    assert path.read_bytes() == before
+    begun = entries_of(unfinished)
+    assert [*begun] == ["cue-rules", "tfidf"]
+    assert begun["cue-rules"]["megabytes"] > 0
+    assert begun["cue-rules"]["sentences_per_second"] is None
+
+    measured_rules()
+    assert not unfinished.exists()
+    assert entries_of(path)["cue-rules"]["sentences_per_second"] > 0
+
+
+def test_a_system_that_is_not_timed_in_a_call_has_no_speed(
+    rivals: ModuleType, measured_rules: Callable[[], None]
+) -> None:
+    path = rivals.RESULTS / "rivals.json"
+    before = entries_of(path)["tfidf"]
+    measured_rules()
+    after = entries_of(path)
+    assert [*after] == ["cue-rules", "tfidf"]
+    assert after["cue-rules"]["sentences_per_second"] > 0
+    without = {"sentences_per_second": None, "sentences_per_second_range": None}
+    assert after["tfidf"] == before | without

@@ -68,14 +68,14 @@ def bounds(estimate: Estimate) -> list[float]:
 
 @pytest.fixture
 def any_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slices are shown however few sentences they have."""
-    monkeypatch.setattr(slices, "LEAST_SENTENCES", 1)
-    monkeypatch.setattr(slices, "LEAST_ARTICLES", 1)
+    """Slices are shown, and may be called weak, however few sentences they have."""
+    for name in ("LEAST_SENTENCES", "LEAST_ARTICLES", "LEAST_TO_NAME"):
+        monkeypatch.setattr(slices, name, 1)
 
 
-def slice_score(name: str, ahead: tuple[float, float, float]) -> SliceScore:
+def slice_score(name: str, ahead: tuple[float, float, float], articles: int = 8) -> SliceScore:
     half = Estimate(0.5, 0.25, 0.75)
-    return SliceScore("genre", name, 20, 2, half, half, Estimate(*ahead))
+    return SliceScore("genre", name, 20, articles, half, half, Estimate(*ahead))
 
 
 # Names.
@@ -210,12 +210,12 @@ def test_a_sentence_counts_in_each_of_its_slices() -> None:
 
 @pytest.mark.parametrize(
     ("lengths", "shown"),
-    [([5, 5, 5], True), ([5, 5, 4], False), ([12, 1, 1], False), ([20, 1, 1], True),
-     ([40, 40], False), ([15], False), ([4] * 4, True)],
+    [([3] * 5, True), ([3, 3, 3, 3, 2], False), ([10, 1, 1, 1, 1], False),
+     ([20, 1, 1, 1, 1], True), ([40] * 4, False), ([15], False), ([3] * 6, True)],
 )  # fmt: skip
-def test_a_slice_needs_fifteen_sentences_of_three_articles(lengths: list[int], shown: bool) -> None:
+def test_a_slice_needs_fifteen_sentences_of_five_articles(lengths: list[int], shown: bool) -> None:
     articles = [pairs_of(f"x{n}", "aa " * length) for n, length in enumerate(lengths)]
-    articles += [pairs_of(f"y{n}", "ad " * 5) for n in range(3)]
+    articles += [pairs_of(f"y{n}", "ad " * 3) for n in range(5)]
     scores = by_name(score_slices(articles, by_initial))
     assert list(scores) == (["x", "y"] if shown else ["y"])
     # What is not shown still counts among the others.
@@ -228,10 +228,10 @@ def by_initial(sentence: LabelledSentence) -> list[SliceName]:
 
 def test_a_slice_of_every_sentence_is_left_out() -> None:
     """There are no others to be set against; a single one is enough."""
-    articles = [pairs_of(f"x{n}", "aa " * 5) for n in range(3)]
+    articles = [pairs_of(f"x{n}", "aa " * 3) for n in range(5)]
     assert score_slices(articles, by_initial) == []
     (found,) = score_slices([*articles, pairs_of("y", "ad")], by_initial)
-    assert (found.name, found.sentences, found.articles) == ("x", 15, 3)
+    assert (found.name, found.sentences, found.articles) == ("x", 15, 5)
     assert (found.accuracy.value, found.ahead.value) == (1, 1)
 
 
@@ -297,11 +297,14 @@ def test_a_draw_without_the_slice_or_without_the_others_says_nothing() -> None:
     assert bounds(scores["y"].macro_f1) == [1, 1, 1]
 
 
+@pytest.mark.usefixtures("any_size")
 def test_a_rare_slice_is_scored_by_the_draws_that_have_it() -> None:
     """Of 30 articles it is in three: one draw in 24 has none of them."""
     articles = [pairs_of(f"x{n}", "aa " * 5) for n in range(3)]
     articles += [pairs_of(f"y{n}", "aa " * 5) for n in range(27)]
-    for score in score_slices(articles, by_initial):
+    scores = score_slices(articles, by_initial)
+    assert [s.articles for s in scores] == [3, 27]
+    for score in scores:
         assert bounds(score.accuracy) == [1, 1, 1]
         assert bounds(score.macro_f1) == [1, 1, 1]
         assert bounds(score.ahead) == [0, 0, 0]
@@ -385,6 +388,31 @@ def test_the_weakest_come_first() -> None:
     assert [s.name for s in weakest(scores)] == ["far behind", "behind"]
     assert [s.is_weak for s in scores] == [True, False, True, False, False]
     assert weakest([]) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "shown", "weak"),
+    [(4, False, False), (5, True, False), (7, True, False), (8, True, True), (9, True, True)],
+)
+def test_a_slice_is_called_weak_with_eight_articles(number: int, shown: bool, weak: bool) -> None:
+    """All of x is wrong and all of y is right: only the number of articles can speak for x."""
+    articles = [pairs_of(f"x{n}", "ad " * 4) for n in range(number)]
+    articles += [pairs_of(f"y{n}", "aa " * 4) for n in range(8)]
+    scores = by_name(score_slices(articles, by_initial))
+    assert list(scores) == (["x", "y"] if shown else ["y"])
+    if shown:
+        assert scores["x"].articles == number
+        assert bounds(scores["x"].ahead) == [-1, -1, -1]
+    assert [s.name for s in weakest([*scores.values()])] == (["x"] if weak else [])
+    assert not scores["y"].is_weak
+
+
+def test_a_slice_of_few_articles_is_passed_over_among_the_weakest() -> None:
+    scores = [
+        slice_score("named", (-0.1, -0.2, -0.01)),
+        slice_score("too few", (-0.5, -0.6, -0.4), articles=7),
+    ]
+    assert [s.name for s in weakest(scores)] == ["named"]
 
 
 # The picture.

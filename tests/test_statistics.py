@@ -184,6 +184,38 @@ def test_a_draw_in_which_the_statistic_is_not_defined_says_nothing() -> None:
     assert stats.bootstrap(counts, share) == stats.Estimate(0.75, 0.75, 0.75)
 
 
+def test_a_part_of_nothing_is_not_a_number() -> None:
+    part, whole = np.asarray([3.0, 0.0, 0.0, 2.0]), np.asarray([4.0, 5.0, 0.0, 0.0])
+    found = stats.share(part, whole)
+    assert found[:2].tolist() == [0.75, 0]
+    assert np.isnan(found[2:]).all()
+    # What is divided stays as it was.
+    assert (part.tolist(), whole.tolist()) == ([3, 0, 0, 2], [4, 5, 0, 0])
+
+
+def test_an_interval_leaves_out_the_draws_with_a_part_of_nothing() -> None:
+    """With nothing out of nothing as 0, a third of the draws would pull it down to 0."""
+    counts = np.asarray([[3, 4], [0, 0], [0, 0]])
+    shared = stats.bootstrap(counts, lambda s: stats.share(s[:, 0], s[:, 1]))
+    assert shared == stats.Estimate(0.75, 0.75, 0.75)
+    divided = stats.bootstrap(counts, lambda s: stats.ratio(s[:, 0], s[:, 1]))
+    assert divided == stats.Estimate(0.75, 0, 0.75)
+
+
+def test_error_bars_reach_from_the_value_to_the_ends_of_the_interval() -> None:
+    estimates = [stats.Estimate(0.5, 0.25, 0.625), stats.Estimate(0.75, 0.75, 1.0)]
+    assert stats.error_bars(estimates) == ([0.25, 0.0], [0.125, 0.25])
+    assert stats.error_bars([]) == ([], [])
+
+
+def test_error_bars_are_never_negative() -> None:
+    """A sum may be a hair more than what it is compared with, and matplotlib refuses that."""
+    above, below = stats.Estimate(0.1 + 0.2, 0.0, 0.3), stats.Estimate(0.3, 0.1 + 0.2, 1.0)
+    assert above.value > above.high
+    assert below.value < below.low
+    assert stats.error_bars([above, below]) == ([0.1 + 0.2, 0.0], [0.0, 0.7])
+
+
 # Newcombe 1998, "Two-sided confidence intervals for the single proportion: comparison of
 # seven methods", table I, method 3.
 @pytest.mark.parametrize(

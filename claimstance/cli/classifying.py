@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -49,9 +50,9 @@ def classify(
     abstain: Annotated[
         Optional[float],  # noqa: UP045
         typer.Option(
-            help="Mark the sentences that a person should read, so that of the others this "
-            "share is right, for example 0.9. The threshold was chosen on dev; on other "
-            "news expect somewhat less.",
+            help="Mark the sentences that a person should read, so that of the others about "
+            "this share has the right stance, for example 0.9. The threshold gave this share on "
+            "the project's dev split; on other news expect less.",
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no table.")] = False,
@@ -105,14 +106,22 @@ def classify(
 
 
 def _must_differ(inputs: list[str], outputs: list[Path]) -> None:
-    """Never write over what is to be read."""
-    read = {Path(given).resolve() for given in inputs if given != "-"}
+    """Never write over what is to be read: a file, one in a folder, one that a glob matches."""
+    given = [Path(name).resolve() for name in inputs if name != "-"]
+    # As the reader of globs does: Path.glob takes no absolute pattern.
+    matched = {
+        Path(name).resolve()
+        for pattern in inputs
+        for name in glob.glob(pattern, recursive=True)  # noqa: PTH207
+    }
     for path in outputs:
-        if path.resolve() in read:
+        whole = path.resolve()
+        in_a_folder = whole.exists() and any(folder in whole.parents for folder in given)
+        if whole in given or whole in matched or in_a_folder:
             raise InputError(
                 str(path),
                 expected="an output that is no input",
-                found="the same file",
+                found="the same file" if not in_a_folder else "a file in the folder that is read",
                 fix="name another file to write",
             )
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from claimstance.errors import InputError
+
 if TYPE_CHECKING:
     from claimstance.evaluation import PredictedPair
     from claimstance.records import LabelledSentence
@@ -34,6 +36,7 @@ def evaluate(
     from claimstance import evaluation as ev
     from claimstance.records import LabelledSentence, read_records, write_text
 
+    _must_be_ours(out, "# Evaluation")
     sentences = read_records(gold, LabelledSentence)
     result = ev.evaluate(_pairs(sentences, predictions, only_gold))
     command = f"claimstance evaluate --gold {gold} --predictions {predictions}"
@@ -66,6 +69,7 @@ def compare(
     from claimstance import comparison as cp
     from claimstance.records import LabelledSentence, read_records, write_text
 
+    _must_be_ours(out, "# Comparison")
     sentences = read_records(gold, LabelledSentence)
     pairs = [_pairs(sentences, path, only_gold) for path in (first, second)]
     result = cp.compare_predictions(*pairs)
@@ -77,6 +81,18 @@ def compare(
         write_text(out / "comparison.json", json.dumps(result.as_dict(), indent=2) + "\n")
         write_text(out / "README.md", page)
     typer.echo(page)
+
+
+def _must_be_ours(out: Path | None, title: str) -> None:
+    """Refuse to write over a README.md that this command did not write."""
+    page = out / "README.md" if out else None
+    if page and page.exists() and not page.read_text("utf-8", "replace").startswith(f"{title}\n"):
+        raise InputError(
+            str(page),
+            expected=f"no such page, or one of this command, which begins with {title!r}",
+            found="another page",
+            fix="name another folder",
+        )
 
 
 def _pairs(gold: list[LabelledSentence], path: Path, only_gold: bool) -> list[PredictedPair]:

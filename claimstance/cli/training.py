@@ -59,6 +59,7 @@ def export(
     """
     from claimstance.corpus import load_split
     from claimstance.export import export_model
+    from claimstance.inference import ONNX_FILE
 
     gate = export_model(model, out, load_split(corpus, "dev"), quantise=quantise)
     typer.echo(
@@ -66,5 +67,5 @@ def export(
         f"of {gate.sentences} dev sentences\n"
         f"macro-F1 lost on dev: stance {gate.stance_drop:+.2f}, "
         f"certainty {gate.certainty_drop:+.2f} points\n"
-        f"wrote {out} ({gate.megabytes:.1f} MB)"
+        f"wrote {out} ({(out / ONNX_FILE).stat().st_size / 1e6:.1f} MB)"
     )
