@@ -131,9 +131,22 @@ def write_onnx(network: ClaimstanceModel, path: Path, *, quantise: bool) -> None
         )
     assert program is not None
     program.save(str(path))
+    _forget_where_it_was_made(path)
     _check_parity(wrapped, path, _example(network, windows=2, sentences=5, tokens=33))
     if quantise:
         _quantise(path)
+
+
+def _forget_where_it_was_made(path: Path) -> None:
+    """Drop the exporter's notes: they hold stack traces, and so the paths of this machine."""
+    model = onnx.load(str(path))
+    for part in (model, model.graph, *model.graph.node, *model.graph.value_info):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        del value.metadata_props[:]
+        value.doc_string = ""
+    onnx.save(model, str(path))
 
 
 def _example(

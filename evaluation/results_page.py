@@ -357,8 +357,9 @@ def rivals_section(scores: Scores) -> list[str]:
     return [
         '## <a id="rivals"></a>Against its rivals',
         "",
-        "Same splits, same encoder where there is one, same machine, one run of `make rivals` "
-        f"({f'{rivals.machine}, {rivals.threads} threads' if rivals else 'not yet made'}). "
+        "Same splits, same encoder where there is one, same machine, trained and timed by "
+        "`make rivals` "
+        f"({f'{rivals.machine}, {rivals.threads} threads' if rivals else 'not yet run'}). "
         "Training is in minutes of processor time; speed is a ratio, because the machine is "
         "shared. TF-IDF, SetFit and plain fine-tuning read one sentence at a time and find neither "
         "sources nor cues; the cue rules name no source. The comparison is not even: the recipe "
@@ -433,7 +434,8 @@ def _better_outside(outside: OutsideScores, name: str) -> list[str]:
     return [
         f"{s.name}, {s.score} against {own[s.name]}"
         for s in theirs.external
-        if s.name in own and s.score.value > own[s.name].value
+        # Not where the page would show the same figure twice.
+        if s.name in own and round(s.score.value, 3) > round(own[s.name].value, 3)
     ]
 
 

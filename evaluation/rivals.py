@@ -91,6 +91,7 @@ def main() -> None:
             print(f"{name}: training", flush=True)
             results[name] = train_system(name, models, results)
             write_results(unfinished, results, arguments.threads)
+        results[name]["megabytes"] = megabytes(name, models)
         print(f"{name}: labelling dev and test", flush=True)
         label_splits(load(name, models), RESULTS / name)
     there = [name for name in results if name == RULES or (models / name).is_dir()]
@@ -137,9 +138,7 @@ def train_system(name: str, models: Path, results: Mapping[str, Any]) -> dict[st
     made_of = fingerprint(CORPUS)
     spent = _price_of_source(name, results, made_of)
     folder = models / name
-    if name == RULES:
-        kept = Path(cue_rules.__file__).stat().st_size
-    else:
+    if name != RULES:
         made = models / f".{name}.new"
         shutil.rmtree(made, ignore_errors=True)
         cost = measure(training_command(name, models, made))
@@ -155,7 +154,6 @@ def train_system(name: str, models: Path, results: Mapping[str, Any]) -> dict[st
             spent.processor_seconds + cost.processor_seconds,
             spent.wall_seconds + cost.wall_seconds,
         )
-        kept = kept_bytes(folder)
     return {
         "name": name,
         "label": LABELS[name],
@@ -164,7 +162,7 @@ def train_system(name: str, models: Path, results: Mapping[str, Any]) -> dict[st
         "training_wall_seconds": round(spent.wall_seconds, 1),
         "sentences_per_second": None,
         "sentences_per_second_range": None,
-        "megabytes": round(kept / 1e6, 3),
+        "megabytes": megabytes(name, models),
     }
 
 
@@ -230,6 +228,12 @@ def replace_folder(folder: Path, made: Path) -> None:
         folder.rename(old)
     made.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def megabytes(name: str, models: Path) -> float:
+    """What must be kept to predict, in millions of bytes."""
+    rules = Path(cue_rules.__file__)
+    return round((rules.stat().st_size if name == RULES else kept_bytes(models / name)) / 1e6, 3)
 
 
 def kept_bytes(folder: Path) -> int:

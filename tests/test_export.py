@@ -151,6 +151,13 @@ def test_int8_is_smaller_and_labels_nearly_alike(
     }
 
 
+def test_an_export_does_not_tell_where_it_was_made(tiny_onnx: Path) -> None:
+    content = (tiny_onnx / ONNX_FILE).read_bytes()
+    for place in (Path(export.__file__).parent, Path(torch.__file__).parent):
+        assert str(place).encode() not in content
+    assert b"stack_trace" not in content
+
+
 # The gate.
 
 

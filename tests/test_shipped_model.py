@@ -35,6 +35,10 @@ def label(model: Model, sentence: str) -> Prediction:
     return prediction
 
 
+def test_the_model_does_not_tell_where_it_was_made() -> None:
+    assert not re.search(rb"stack_trace|[\w/]+\.py\b", (SHIPPED / ONNX_FILE).read_bytes())
+
+
 def test_what_ships() -> None:
     assert {f.name for f in SHIPPED.iterdir()} == {
         ONNX_FILE,
