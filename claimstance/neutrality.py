@@ -190,7 +190,7 @@ def draw_neutrality(scores: Sequence[PairScore], path: Path) -> None:
         (
             lean,
             [s.leaning for s in scores],
-            "leaning: more doubt with the second (left) or first party (right) put first",
+            "leaning: more doubt with the second (left)\nor first party (right) in the first place",
         ),
         (flip, [s.flips for s in scores], "share of frames whose stance flips"),
     ):

@@ -27,7 +27,7 @@ QUOTATION_MARKS: Final = frozenset('"“”„«»')
 #: Below so many sentences, or of so few articles, a slice is not shown: an interval that
 #: is resampled by article would say nothing.
 LEAST_SENTENCES: Final = 15
-LEAST_ARTICLES: Final = 5
+LEAST_ARTICLES: Final = 3
 #: And below so many articles it is shown, but not called weak: such intervals are too narrow.
 LEAST_TO_NAME: Final = 8
 
@@ -201,6 +201,6 @@ def draw_slices(scores: Mapping[str, Sequence[SliceScore]], path: Path) -> None:
             axes.axhline(rows[after] + 0.5, color="grey", linewidth=0.5)
     axes.set(xlabel="stance accuracy", ylim=(-len(labels) + 0.4, 0.6))
     axes.grid(axis="x", alpha=0.3)
-    axes.legend(fontsize=8, loc="lower left")
+    figure.legend(fontsize=8, loc="outside upper right", ncols=len(scores))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120, metadata={"Software": None})
