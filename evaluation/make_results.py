@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, help="at most so many sentences of an external set")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the results lie")
     arguments = parser.parse_args()
+    arguments.out = arguments.out.resolve()
 
     check_arguments(arguments)
     label_everything(arguments.out)
@@ -108,6 +109,10 @@ def check_arguments(arguments: argparse.Namespace) -> None:
             raise InputError(
                 f"--{name}", expected="what is there", found=str(path), fix="check the path"
             )
+    if (arguments.article or arguments.most) and not arguments.datasets:
+        raise InputError(
+            "--article and --most", expected="--datasets too", found="none", fix="give both"
+        )
     if arguments.most and arguments.out == RESULTS:
         raise InputError(
             "--most", expected="another folder as --out", found=str(RESULTS), fix="give --out"

@@ -133,7 +133,9 @@ def test_kept_scores_are_not_lost(scripts: ModuleType, tmp_path: Path) -> None:
     ("options", "found"),
     [
         (["--datasets", "nowhere"], "--datasets: expected what is there, found nowhere"),
-        (["--most", "9"], "--most: expected another folder as --out"),
+        (["--datasets", ".", "--most", "9"], "--most: expected another folder as --out"),
+        (["--most", "9"], "--article and --most: expected --datasets too"),
+        (["--article", "README.md"], "--article and --most: expected --datasets too"),
     ],
 )
 def test_a_wrong_call_changes_nothing(
