@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 
 from claimstance.articles import Article, spans_of
 from claimstance.errors import InputError
+from claimstance.evaluation import must_stand_once
 from claimstance.labels import CERTAINTIES, Certainty, Stance
 from claimstance.records import (
     Prediction,
@@ -229,7 +230,7 @@ def as_article(article_id: str, passage: Passage) -> Article:
 
 
 def judged(
-    articles: Iterable[Article], predictions: Iterable[Prediction], name: str
+    articles: Iterable[Article], predictions: Sequence[Prediction], name: str
 ) -> dict[str, Prediction]:
     """The prediction for the last sentence of each article, by the article's id.
 
@@ -241,17 +242,8 @@ def judged(
     Raises:
         InputError: if a sentence has no prediction, two, or one for another text.
     """
-    found: dict[tuple[str, int], Prediction] = {}
-    for prediction in predictions:
-        place = (prediction.article_id, prediction.position)
-        if place in found:
-            raise InputError(
-                name,
-                expected="each sentence once",
-                found=f"passage {place[0]!r}, position {place[1]} twice",
-                fix="write the file anew",
-            )
-        found[place] = prediction
+    must_stand_once(predictions, name)
+    found = {(p.article_id, p.position): p for p in predictions}
     last: dict[str, Prediction] = {}
     for article in articles:
         for position, span in enumerate(article.sentences):

@@ -7,7 +7,8 @@ to mend it, so that the command line can print it as one line, with no traceback
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,32 @@ class InputError(Exception):
 
 def _rebuild(where: str, expected: str, found: str, fix: str) -> InputError:
     return InputError(where, expected=expected, found=found, fix=fix)
+
+
+@contextmanager
+def reading(path: Path, *, fix: str) -> Iterator[None]:
+    """Turn what goes wrong while a file of text in UTF-8 is read into an `InputError`.
+
+    Args:
+        path: the file.
+        fix: how to mend a file that is not in UTF-8.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            str(path),
+            expected="a file that can be read",
+            found=(error.strerror or "an error").lower(),
+            fix="check the path",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            str(path),
+            expected="text in UTF-8",
+            found=f"byte 0x{error.object[error.start]:02x}, which is not UTF-8",
+            fix=fix,
+        ) from None
 
 
 def run_script(main: Callable[[], None]) -> None:

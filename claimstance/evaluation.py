@@ -102,8 +102,8 @@ def pair_up(
         InputError: if a gold sentence stands twice or has no counterpart, a counterpart stands
             twice or is one that gold does not have, or its text is another one.
     """
-    _must_stand_once(gold, "the gold file")
-    _must_stand_once(other, name)
+    must_stand_once(gold, "the gold file")
+    must_stand_once(other, name)
     by_place = {(item.article_id, item.position): item for item in other}
     missing = [s for s in gold if (s.article_id, s.position) not in by_place]
     if missing:
@@ -138,7 +138,12 @@ def pair_up(
     return pairs
 
 
-def _must_stand_once(labelled: Sequence[Labelled], name: str) -> None:
+def must_stand_once(labelled: Sequence[Labelled], name: str) -> None:
+    """Refuse labels in which a sentence stands twice.
+
+    Raises:
+        InputError: if one does; ``name`` is the file's.
+    """
     seen: set[tuple[str, int]] = set()
     for item in labelled:
         place = (item.article_id, item.position)

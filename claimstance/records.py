@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from claimstance.errors import InputError
+from claimstance.errors import InputError, reading
 from claimstance.labels import CERTAINTIES, STANCES, Certainty, Stance
 
 Split = Literal["train", "dev", "test"]
@@ -195,26 +195,12 @@ def iter_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises:
         InputError: if the file is missing, is not UTF-8, or a line is not a JSON object.
     """
-    try:
-        with path.open(encoding="utf-8-sig") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    where = f"{path}, line {number}"
-                    yield where, parse_json_object(line, where)
-    except OSError as error:
-        raise InputError(
-            str(path),
-            expected="a file that can be read",
-            found=(error.strerror or "an error").lower(),
-            fix="check the path",
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            str(path),
-            expected="text in UTF-8",
-            found=f"byte 0x{error.object[error.start]:02x}, which is not UTF-8",
-            fix="convert the file to UTF-8, for example with iconv",
-        ) from None
+    mend = "convert the file to UTF-8, for example with iconv"
+    with reading(path, fix=mend), path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                where = f"{path}, line {number}"
+                yield where, parse_json_object(line, where)
 
 
 def parse_json_object(line: str, where: str) -> dict[str, Any]:

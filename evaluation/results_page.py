@@ -12,6 +12,7 @@ from typing import Final
 from error_page import plain
 from outside import ArticleScore, OutsideScores
 from scores import RivalCosts, Worth
+from setfit_rival import MAX_STEPS
 from systems import LABELS, RULES
 
 from claimstance.behaviour import GroupScore, Outcome, in_words, second_passage
@@ -363,7 +364,8 @@ def rivals_section(scores: Scores) -> list[str]:
         "Training is in minutes of processor time; speed is a ratio, because the machine is "
         "shared. TF-IDF, SetFit and plain fine-tuning read one sentence at a time and find neither "
         "sources nor cues; the cue rules name no source. The comparison is not even: the recipe "
-        "of the model that ships was chosen among runs on dev, while SetFit (1,000 steps of pairs) "
+        "of the model that ships was chosen among runs on dev, while SetFit "
+        f"({MAX_STEPS:,} steps of pairs) "
         "and plain fine-tuning have customary settings and no calibration, and the cue rules were "
         "mended by real news.",
         "",

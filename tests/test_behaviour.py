@@ -392,8 +392,8 @@ def test_two_predictions_for_one_sentence(
     again = predict(passage, text or texts[passage, position], position=position)
     for predictions in ([*predict_texts(texts), again], [again, *predict_texts(texts)]):
         refuses(
-            f"p.jsonl: expected each sentence once, found passage {passage!r}, position "
-            f"{position} twice. To mend it: write the file anew.",
+            f"p.jsonl: expected each sentence once, found article {passage!r}, position "
+            f"{position} twice. To mend it: delete one of them, or write the file anew.",
             judge_cases,
             [case],
             predictions,

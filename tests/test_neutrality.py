@@ -424,8 +424,8 @@ def test_two_predictions_for_one_sentence(refuses: Refuses) -> None:
     predictions = predict_frames([STORY])
     for twice in predictions:
         refuses(
-            f"p.jsonl: expected each sentence once, found passage {twice.article_id!r}, position "
-            f"{twice.position} twice. To mend it: write the file anew.",
+            f"p.jsonl: expected each sentence once, found article {twice.article_id!r}, position "
+            f"{twice.position} twice. To mend it: delete one of them, or write the file anew.",
             score_pairs,
             [STORY],
             [PAIR],

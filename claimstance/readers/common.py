@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from claimstance.errors import InputError
+from claimstance.errors import InputError, reading
 
 #: Words of saying and reporting. In a sentence without annotated attribution they show that
 #: one may have been missed, so that it is no clean case of the writer's own voice.
@@ -44,22 +44,8 @@ def read_text(path: Path) -> str:
     Raises:
         InputError: if the file cannot be read or is not UTF-8.
     """
-    try:
+    with reading(path, fix="download the file again"):
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-    except OSError as error:
-        raise InputError(
-            str(path),
-            expected="a file that can be read",
-            found=(error.strerror or "an error").lower(),
-            fix="check the path",
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            str(path),
-            expected="text in UTF-8",
-            found=f"byte 0x{error.object[error.start]:02x}, which is not UTF-8",
-            fix="download the file again",
-        ) from None
 
 
 def malformed(where: str, expected: str, found: str) -> InputError:
