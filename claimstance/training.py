@@ -1,27 +1,24 @@
 """Fine-tuning the network by a recipe, with transformers' ``Trainer``.
 
 The Trainer brings resuming, mixed precision, several processes (``accelerate
-launch``, ``torchrun``) and logging. What is ours: cutting the corpus into windows,
-the labels of a batch, and the score by which the best epoch is chosen.
+launch``, ``torchrun``) and logging. What is ours: the batches (`claimstance.examples`), what
+is frozen and how fast the rest learns, and the score by which the best epoch is chosen.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
 from sklearn.metrics import f1_score
 from tokenizers import Tokenizer
-from torch import Tensor
 from transformers import (
     EvalPrediction,
     PrinterCallback,
@@ -38,24 +35,16 @@ from claimstance.calibration import calibrate
 from claimstance.corpus import LabelledArticle, load_split
 from claimstance.encoder import load_tokenizer
 from claimstance.errors import InputError, must_be_free
+from claimstance.examples import collate, load_teacher, window_dataset, window_settings
 from claimstance.inference import TOKENIZER_FILE, load_model
-from claimstance.labels import CERTAINTIES, STANCES
 from claimstance.model import IGNORED, ClaimstanceModel
-from claimstance.recipes import OptimiserRecipe, TransformerRecipe, WindowRecipe
+from claimstance.recipes import OptimiserRecipe, TransformerRecipe
+from claimstance.records import write_text
 from claimstance.settings import ModelSettings, WindowSettings, save_settings
-from claimstance.spans import find_spans, tags_of_tokens
-from claimstance.windows import (
-    EncodedArticle,
-    Window,
-    cut_windows,
-    encode_article,
-    last_that_fits,
-    make_window,
-    stack_windows,
-)
 
 CHECKPOINTS = "checkpoints"
 LOG_FILE = "training_log.jsonl"
+TOKENIZER_CONFIG = "tokenizer_config.json"
 
 
 def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = False) -> None:
@@ -75,16 +64,21 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
     backbone = find_backbone(recipe.backbone, recipe.backbone_sha256)
     tokenizer = load_tokenizer(backbone)
     settings = window_settings(tokenizer, recipe.windows)
+    articles = load_split(recipe.corpus, "train")
     train = window_dataset(
-        load_split(recipe.corpus, "train"),
+        articles,
         tokenizer,
         settings,
         views=recipe.windows,
         seed=recipe.seed,
+        teacher=load_teacher(recipe.teacher.predictions, articles) if recipe.teacher else None,
     )
     dev_articles = load_split(recipe.corpus, "dev")
     dev = window_dataset(dev_articles, tokenizer, settings)
-    model = ClaimstanceModel.from_backbone(str(backbone), **recipe.network.model_dump())
+    network = recipe.network.model_dump()
+    if recipe.teacher:
+        network["teacher_weight"] = recipe.teacher.weight
+    model = ClaimstanceModel.from_backbone(str(backbone), **network)
     _must_fit(settings.max_tokens, model)
     _freeze(model, recipe.optimiser)
     trainer = Trainer(
@@ -177,111 +171,6 @@ def _parts(encoder: torch.nn.Module) -> tuple[torch.nn.Module, torch.nn.ModuleLi
             fix="set freeze_layers to 0, or choose another backbone",
         )
     return embeddings, layers
-
-
-def window_settings(tokenizer: Tokenizer, recipe: WindowRecipe) -> WindowSettings:
-    """The recipe's lengths, with the ids of the tokenizer's own special tokens."""
-    # An empty text shows which tokens open and close: [CLS] and [SEP], <s> and </s>.
-    special = tokenizer.encode("").ids
-    if len(special) != 2:
-        raise InputError(
-            "the backbone's tokenizer",
-            expected="one special token before a text and one after it",
-            found=f"{len(special)} in all",
-            fix="choose a backbone of the BERT, MPNet, RoBERTa or DeBERTa family",
-        )
-    pad = next(i for name in ("[PAD]", "<pad>") if (i := tokenizer.token_to_id(name)) is not None)
-    return WindowSettings(
-        max_tokens=recipe.max_tokens,
-        title_tokens=recipe.title_tokens,
-        context_sentences=recipe.context_sentences,
-        cls_id=special[0],
-        sep_id=special[1],
-        pad_id=pad,
-    )
-
-
-def window_dataset(
-    articles: Sequence[LabelledArticle],
-    tokenizer: Tokenizer,
-    settings: WindowSettings,
-    *,
-    views: WindowRecipe | None = None,
-    seed: int = 0,
-) -> Dataset:
-    """Windows with their labels, one a row.
-
-    The first view of each article is cut as it is for classifying; with a recipe for
-    more views, those are cut at random.
-    """
-    rng = random.Random(seed)
-    rows: list[dict[str, Any]] = []
-    for article in articles:
-        texts = [s.text for s in article.sentences]
-        encoded = encode_article(tokenizer, article.facts.title, texts, settings)
-        rows += [_row(article, w) for w in cut_windows(encoded, settings)]
-        if views:
-            for _ in range(views.views - 1):
-                rows += [_row(article, w) for w in _random_windows(encoded, settings, views, rng)]
-    return Dataset.from_list(rows)
-
-
-def _random_windows(
-    article: EncodedArticle,
-    settings: WindowSettings,
-    recipe: WindowRecipe,
-    rng: random.Random,
-) -> Iterator[Window]:
-    """Cut an article into windows of random length, each sentence in exactly one."""
-    untitled = EncodedArticle([], False, article.sentences)
-    first, total = 0, len(article.sentences)
-    while first < total:
-        source = untitled if rng.random() < recipe.untitled_share else article
-        single = rng.random() < recipe.single_share
-        longest = last_that_fits(source, first, first, settings)
-        last = first + 1 if single else rng.randint(first + 1, longest)
-        yield make_window(source, first, last, 0, settings)
-        first = last
-
-
-def _row(article: LabelledArticle, window: Window) -> dict[str, Any]:
-    """A window and its labels as one row of a dataset."""
-    sentences = article.sentences[window.first : window.first + window.count]
-    ignored = [IGNORED] * window.context
-    own = sentences[window.context :]
-    return {
-        "length": len(window.input_ids),
-        "count": window.count,
-        "input_ids": window.input_ids,
-        "sentence_of": window.sentence_of,
-        "stance_labels": ignored + [STANCES.index(s.stance) for s in own],
-        "certainty_labels": ignored
-        + [CERTAINTIES.index(s.certainty) if s.certainty else IGNORED for s in own],
-        "tag_labels": _tag_labels(article, window),
-    }
-
-
-def _tag_labels(article: LabelledArticle, window: Window) -> list[int]:
-    labels = [IGNORED] * len(window.input_ids)
-    for index in range(window.context, window.count):
-        sentence = article.sentences[window.first + index]
-        tokens = [t for t, owner in enumerate(window.sentence_of) if owner == index][:-1]
-        spans = find_spans(sentence.text, sentence.source, sentence.cues)
-        tags = tags_of_tokens([window.offsets[t] for t in tokens], spans)
-        for token, tag in zip(tokens, tags, strict=True):
-            labels[token] = tag
-    return labels
-
-
-def collate(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, Tensor]:
-    """Make one batch of rows: model inputs as for classifying, and padded labels."""
-    windows = [Window(0, 0, row["count"], row["input_ids"], row["sentence_of"], []) for row in rows]
-    arrays = dict(stack_windows(windows, pad_id))
-    for name in ("stance_labels", "certainty_labels", "tag_labels"):
-        width = max(len(row[name]) for row in rows)
-        padded = [row[name] + [IGNORED] * (width - len(row[name])) for row in rows]
-        arrays[name] = np.asarray(padded, dtype=np.int64)
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _optimiser(model: ClaimstanceModel, recipe: TransformerRecipe) -> torch.optim.Optimizer:
@@ -412,6 +301,9 @@ def _save(
     """Write the model folder, calibrate it, and drop the checkpoints."""
     model.save_pretrained(out)
     tokenizer.save(str(out / TOKENIZER_FILE))
+    # With this beside it, transformers' AutoTokenizer reads the tokenizer as it is.
+    kind = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": windows.max_tokens}
+    write_text(out / TOKENIZER_CONFIG, json.dumps(kind, indent=2) + "\n")
     save_settings(out, ModelSettings(name=recipe.name, kind="transformer", windows=windows))
     save_settings(out, calibrate(load_model(out), dev))
     shutil.rmtree(out / CHECKPOINTS)

@@ -267,6 +267,7 @@ def recipe_text(corpus: Path, backbone: Path, **changes: Any) -> str:
         "learning_rate": 5e-3,
         **changes,
     }
+    teacher = f"\n[teacher]\npredictions = {values['teacher']}\n" if "teacher" in values else ""
     return f"""
 kind = "transformer"
 name = "tiny"
@@ -289,7 +290,7 @@ batch_windows = 8
 
 [network]
 dropout = 0.0
-"""
+{teacher}"""
 
 
 def _sha256(backbone: Path) -> str:

@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from claimstance import training
+from claimstance import examples, training
 from claimstance.corpus import LabelledArticle
 from claimstance.encoder import EncoderModel, load_tokenizer
 from claimstance.encoder_torch import load_network
@@ -25,6 +25,7 @@ from claimstance.labels import STANCES, TAGS
 from claimstance.model import IGNORED, ClaimstanceModel
 from claimstance.prediction import predict_split
 from claimstance.recipes import TransformerRecipe, WindowRecipe, load_recipe
+from claimstance.records import Prediction, write_records
 from claimstance.settings import WindowSettings, load_settings
 from claimstance.windows import cut_windows, encode_article, stack_windows
 
@@ -76,6 +77,7 @@ def test_the_model_folder(tiny_model: Path, tiny_backbone: Path) -> None:
         "config.json",
         "model.safetensors",
         "tokenizer.json",
+        "tokenizer_config.json",
         "tensorboard",
         "training_log.jsonl",
     }
@@ -366,7 +368,7 @@ def test_windows_longer_than_the_backbone_reads(
 @pytest.fixture
 def window_settings(tiny_backbone: Path) -> WindowSettings:
     recipe = WindowRecipe(max_tokens=48, title_tokens=8, context_sentences=1)
-    return training.window_settings(load_tokenizer(tiny_backbone), recipe)
+    return examples.window_settings(load_tokenizer(tiny_backbone), recipe)
 
 
 def test_every_sentence_is_learnt_once_a_view(
@@ -377,7 +379,7 @@ def test_every_sentence_is_learnt_once_a_view(
     gold = sorted(STANCES.index(s.stance) for s in sentences)
     for views in (1, 3):
         recipe = WindowRecipe(views=views)
-        rows = training.window_dataset(articles, tokenizer, window_settings, views=recipe, seed=1)
+        rows = examples.window_dataset(articles, tokenizer, window_settings, views=recipe, seed=1)
         learnt = sorted(x for row in rows for x in row["stance_labels"] if x != IGNORED)
         assert learnt == sorted(gold * views)
         claims = sum(x != IGNORED for row in rows for x in row["certainty_labels"])
@@ -391,7 +393,7 @@ def test_the_tags_of_a_row_are_the_spans_of_its_sentences(
     tiny_backbone: Path, window_settings: WindowSettings, articles: list[LabelledArticle]
 ) -> None:
     tokenizer = load_tokenizer(tiny_backbone)
-    rows = training.window_dataset(articles, tokenizer, window_settings)
+    rows = examples.window_dataset(articles, tokenizer, window_settings)
     begun = sum(TAGS[t] == "B-source" for row in rows for t in row["tag_labels"] if t != IGNORED)
     assert begun == sum(s.source is not None for a in articles for s in a.sentences)
     first = rows[0]
@@ -405,8 +407,8 @@ def test_a_batch_is_padded_with_what_does_not_count(
     tiny_backbone: Path, window_settings: WindowSettings, articles: list[LabelledArticle]
 ) -> None:
     tokenizer = load_tokenizer(tiny_backbone)
-    rows = list(training.window_dataset(articles, tokenizer, window_settings))
-    batch = training.collate(rows, window_settings.pad_id)
+    rows = list(examples.window_dataset(articles, tokenizer, window_settings))
+    batch = examples.collate(rows, window_settings.pad_id)
     windows, width = batch["input_ids"].shape
     count = batch["sentence_mask"].shape[1]
     assert windows == len(rows)
@@ -426,7 +428,7 @@ def test_the_loss_ignores_what_does_not_count(
     tiny_backbone: Path, window_settings: WindowSettings, articles: list[LabelledArticle]
 ) -> None:
     tokenizer = load_tokenizer(tiny_backbone)
-    rows = list(training.window_dataset(articles[:1], tokenizer, window_settings))
+    rows = list(examples.window_dataset(articles[:1], tokenizer, window_settings))
     network = ClaimstanceModel.from_backbone(str(tiny_backbone), dropout=0.0).eval()
     # The same windows beside a longer one, whose labels do not count.
     longest = max(rows, key=lambda row: row["length"])
@@ -437,9 +439,106 @@ def test_the_loss_ignores_what_does_not_count(
     shorter = [row for row in rows if row is not longest]
     assert shorter
     with torch.inference_mode():
-        alone = network(**training.collate(shorter, 0)).loss
-        beside = network(**training.collate([*shorter, ignored], 0)).loss
+        alone = network(**examples.collate(shorter, 0)).loss
+        beside = network(**examples.collate([*shorter, ignored], 0)).loss
     assert float(alone) == pytest.approx(float(beside), rel=1e-5)
+
+
+def test_random_windows_may_begin_with_context(
+    tiny_backbone: Path, window_settings: WindowSettings, articles: list[LabelledArticle]
+) -> None:
+    tokenizer = load_tokenizer(tiny_backbone)
+    gold = sorted(STANCES.index(s.stance) for a in articles for s in a.sentences)
+    begun = {}
+    for context in (False, True):
+        recipe = WindowRecipe(views=2, single_share=0.5, random_context=context)
+        rows = list(
+            examples.window_dataset(articles, tokenizer, window_settings, views=recipe, seed=1)
+        )
+        learnt = sorted(x for row in rows for x in row["stance_labels"] if x != IGNORED)
+        assert learnt == sorted(gold * 2)
+        assert max(row["length"] for row in rows) <= 48
+        begun[context] = sum(row["stance_labels"][0] == IGNORED for row in rows)
+    assert begun[True] > begun[False]
+
+
+# A teacher.
+
+
+def write_teacher(path: Path, articles: list[LabelledArticle], stance: str) -> None:
+    """Predictions of somebody who takes every sentence for the same."""
+    rest = {name: 0.02 for name in STANCES if name != stance}
+    sentences = [s for a in articles for s in a.sentences]
+    write_records(
+        path,
+        [
+            Prediction(
+                article_id=s.article_id,
+                position=s.position,
+                start=0,
+                end=len(s.text),
+                text=s.text,
+                stance=stance,
+                certainty="certain",
+                stance_probabilities={stance: 0.9, **rest},
+                certainty_probabilities={"certain": 0.8, "probable": 0.1, "possible": 0.1},
+                source=None,
+                cues=(),
+                model="teacher",
+            )
+            for s in sentences
+        ],
+    )
+
+
+def test_a_teacher_is_learnt_from_by_its_weight(
+    make_recipe: MakeRecipe, tmp_path: Path, articles: list[LabelledArticle]
+) -> None:
+    train = [a for a in articles if a.facts.split == "train"]
+    write_teacher(tmp_path / "teacher.jsonl", train, "unproven")
+    share = {}
+    for weight in (0.0, 1.0):
+        recipe = make_recipe(epochs=6, teacher=f'"teacher.jsonl"\nweight = {weight}')
+        assert recipe.teacher is not None
+        assert recipe.teacher.predictions == tmp_path / "teacher.jsonl"
+        training.train_transformer(recipe, tmp_path / f"model-{weight}")
+        found = predict_split(load_model(tmp_path / f"model-{weight}"), train)
+        share[weight] = np.mean([p.stance == "unproven" for p in found])
+    assert share[1.0] == 1.0
+    assert share[0.0] < 0.5
+
+
+def test_a_teacher_of_weight_0_changes_nothing(
+    make_recipe: MakeRecipe, tmp_path: Path, articles: list[LabelledArticle]
+) -> None:
+    write_teacher(
+        tmp_path / "teacher.jsonl", [a for a in articles if a.facts.split == "train"], "refuted"
+    )
+    training.train_transformer(make_recipe(epochs=1), tmp_path / "alone")
+    taught = make_recipe(epochs=1, teacher='"teacher.jsonl"\nweight = 0.0')
+    training.train_transformer(taught, tmp_path / "taught")
+    assert same_weights(tmp_path / "alone", tmp_path / "taught")
+
+
+def test_a_teacher_of_another_corpus(
+    make_recipe: MakeRecipe, tmp_path: Path, articles: list[LabelledArticle], refuses: Refuses
+) -> None:
+    train = [a for a in articles if a.facts.split == "train"]
+    path = tmp_path / "teacher.jsonl"
+    write_teacher(path, train[1:], "refuted")
+    first = train[0].facts.article_id
+    refuses(
+        f"teacher.jsonl: expected probabilities for sentence 0 of article {first} of the train "
+        "split, as it is now, found none. To mend it: classify the train split anew",
+        examples.load_teacher,
+        path,
+        train,
+    )
+    write_teacher(path, train, "refuted")
+    content = path.read_text(encoding="utf-8")
+    text = train[0].sentences[0].text
+    path.write_text(content.replace(text[:9], "Elsewhere"), encoding="utf-8")
+    refuses("found another text", examples.load_teacher, path, train)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "attention"])
@@ -471,7 +570,7 @@ def test_a_tokenizer_without_one_token_on_each_side(tiny_backbone: Path, refuses
     refuses(
         "the backbone's tokenizer: expected one special token before a text and one after it, "
         "found 0 in all",
-        training.window_settings,
+        examples.window_settings,
         tokenizer,
         WindowRecipe(),
     )

@@ -36,8 +36,11 @@ def classify(
         ),
     ] = None,
     model: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="Folder of a model; the one that ships if not given."),
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="Folder of a model, or its name on the Hugging Face hub; the one that ships if "
+            "not given."
+        ),
     ] = None,
     split: Annotated[
         Optional[Split],  # noqa: UP045
@@ -65,10 +68,12 @@ def classify(
       claimstance classify article.md -o predictions.jsonl -o report.html
       claimstance classify news/ more.csv --text-column body -o predictions.parquet
       claimstance classify news/ --abstain 0.9 -o predictions.csv
+      claimstance classify article.md --model somebody/their-model
       curl -s https://example.org/story | claimstance classify - --stdin-format html
       claimstance classify data/corpus --split test --model models/minilm -o test.jsonl
     """
     from claimstance.abstention import mark_for_review, threshold_for
+    from claimstance.hub import find_model
     from claimstance.inference import SHIPPED, load_model
     from claimstance.inference import classify as classify_articles
     from claimstance.outputs import check_outputs, write_predictions
@@ -76,7 +81,7 @@ def classify(
     outputs = output or []
     check_outputs(outputs)
     _must_differ(inputs, outputs)
-    loaded = load_model(model or SHIPPED)
+    loaded = load_model(find_model(model) if model else SHIPPED)
     threshold = threshold_for(loaded.settings, abstain) if abstain is not None else None
     failures: list[InputError] = []
     titles: dict[str, str | None] = {}
