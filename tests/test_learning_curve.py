@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
+import dataclasses
+import importlib
 import json
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -19,7 +20,7 @@ from claimstance.recipes import TransformerRecipe
 from claimstance.records import write_records
 from claimstance.standoff import StandoffRow, sentence_hash
 
-SCRIPT = Path(__file__).parent.parent / "training" / "learning_curve.py"
+FOLDER = Path(__file__).parent.parent / "training"
 TEXT = "The mill is sold."
 LABEL = StandoffRow(
     dataset="wires",
@@ -33,19 +34,38 @@ LABEL = StandoffRow(
 
 
 @pytest.fixture
-def curve(monkeypatch: pytest.MonkeyPatch, tiny_corpus: Path, tmp_path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("learning_curve", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def runs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return importlib.import_module("runs")
+
+
+@pytest.fixture
+def curve(
+    runs: ModuleType, monkeypatch: pytest.MonkeyPatch, tiny_corpus: Path, tmp_path: Path
+) -> ModuleType:
+    module = importlib.import_module("learning_curve")
     monkeypatch.setattr(module, "DATA", DataFolder(tiny_corpus.parent))
-    monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "HERE", tmp_path)
     monkeypatch.setattr(module, "RUNS", tmp_path / "runs.jsonl")
     monkeypatch.setattr(module, "SHARES", (0.5, 1.0))
     monkeypatch.setattr(module, "SEEDS", (3,))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return module
+
+
+@pytest.fixture
+def plan(runs: ModuleType, tiny_corpus: Path, tmp_path: Path) -> Any:
+    """Runs on the tiny corpus, with one sentence of real news and one external set."""
+    datasets = tmp_path / "datasets"
+    datasets.mkdir()
+    (datasets / "wires.jsonl").write_text(json.dumps({"id": "w-1", "text": TEXT}), encoding="utf-8")
+    science = {"id": "s", "text": TEXT, "label": 5.0}
+    (datasets / "sci_certainty.jsonl").write_text(json.dumps(science), encoding="utf-8")
+    data = DataFolder(tiny_corpus.parent)
+    write_records(data.real_news, [LABEL])
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text("", encoding="utf-8")
+    return runs.Plan(tmp_path / "runs.jsonl", [recipe], data, datasets, tmp_path / "work", 5)
 
 
 def test_a_larger_share_holds_the_smaller(
@@ -60,116 +80,112 @@ def test_a_larger_share_holds_the_smaller(
 
 
 def test_runs_are_scored_kept_and_drawn(
-    curve: ModuleType, make_recipe: Callable[..., TransformerRecipe], tmp_path: Path
+    runs: ModuleType,
+    curve: ModuleType,
+    plan: Any,
+    make_recipe: Callable[..., TransformerRecipe],
+    tmp_path: Path,
 ) -> None:
-    datasets = tmp_path / "datasets"
-    datasets.mkdir()
-    (datasets / "wires.jsonl").write_text(json.dumps({"id": "w-1", "text": TEXT}), encoding="utf-8")
-    write_records(curve.DATA.real_news, [LABEL])
-    science = {"id": "s", "text": TEXT, "label": 5.0}
-    (datasets / "sci_certainty.jsonl").write_text(json.dumps(science), encoding="utf-8")
-    recipe_path = tmp_path / "tiny.toml"
-    recipe_path.write_text("", encoding="utf-8")
-    runs = [
-        curve.run_one(
-            share,
-            3,
-            recipe=make_recipe(epochs=1),
-            recipe_path=recipe_path,
-            datasets=datasets,
-            work=tmp_path / "work",
-            most=5,
-            made_of=curve.fingerprint(recipe_path, 5),
-        )
-        for share in curve.SHARES
-    ]
-    assert [run["articles"] for run in runs] == [4, 8]
+    made_of = plan.fingerprint()
+    wanted = curve.all_runs(make_recipe(epochs=1))
+    assert [run.key for run in wanted] == [{"share": 1.0, "seed": 3}, {"share": 0.5, "seed": 3}]
+    rows = [runs.do_run(run, plan, made_of) for run in wanted]
+    assert [row["articles"] for row in rows] == [8, 4]
     whole = load_split(tmp_path / "work" / "1.0-3" / "corpus", "train")
-    assert whole == load_split(curve.DATA.corpus, "train")
+    assert whole == load_split(plan.data.corpus, "train")
     half = load_split(tmp_path / "work" / "0.5-3" / "corpus", "train")
-    assert sum(len(a.sentences) for a in half) == runs[0]["sentences"]
-    assert set(runs[0]["scores"]) == {
+    assert sum(len(a.sentences) for a in half) == rows[1]["sentences"]
+    assert set(rows[0]["scores"]) == {
         "dev: stance",
         "dev: certainty",
         "real news: stance",
         "real news: certainty",
         "Science certainty (Spearman's ρ)",
     }
-    curve.write_results(runs, recipe_path)
+    curve.write_results(rows, tmp_path / "tiny.toml")
     page = (tmp_path / "learning_curve.md").read_text(encoding="utf-8")
     assert "| sentences | 28 | 56 | |" in page
-    assert page.count("\n| ") == 3 + len(runs[0]["scores"])
+    assert page.count("\n| ") == 3 + len(rows[0]["scores"])
     assert "of external sets at most 5 sentences" in page
     assert "From half of train to all of it" in page
     assert (tmp_path / "learning_curve.png").stat().st_size > 10_000
 
 
-def test_runs_of_another_corpus_are_refused(curve: ModuleType) -> None:
-    assert curve.finished_runs("x") == []
-    curve.RUNS.write_text(json.dumps({"made_of": "y"}), encoding="utf-8")
+def test_only_what_is_missing_is_done(
+    runs: ModuleType, plan: Any, make_recipe: Callable[..., TransformerRecipe]
+) -> None:
+    """In a process of its own, as for real; one run is there, one fails, one is done."""
+    train = load_split(plan.data.corpus, "train")
+    wanted = [
+        runs.Run({"variant": name}, make_recipe(epochs=1).model_copy(update=changes), train)
+        for name, changes in (("there", {}), ("broken", {"backbone": "nowhere"}), ("new", {}))
+    ]
+    there = {"key": {"variant": "there"}, "made_of": plan.fingerprint()}
+    plan.runs.write_text(json.dumps(there) + "\n", encoding="utf-8")
+    failed = runs.do_missing(wanted, plan, 1)
+    assert len(failed) == 1
+    assert failed[0].startswith("broken: backbone 'nowhere': expected a folder")
+    rows = runs.read_runs(plan.runs)
+    assert [row["key"]["variant"] for row in rows] == ["there", "new"]
+    assert rows[1]["made_of"] == there["made_of"]
+    assert rows[1]["sentences"] == 56
+
+
+def test_runs_of_another_corpus_are_refused(runs: ModuleType, plan: Any) -> None:
+    assert runs.finished_runs(plan.runs, "x") == []
+    plan.runs.write_text(json.dumps({"made_of": "y"}), encoding="utf-8")
     with pytest.raises(InputError, match="expected runs of this recipe on this corpus"):
-        curve.finished_runs("x")
+        runs.finished_runs(plan.runs, "x")
 
 
 def test_runs_that_are_not_all_there_are_not_drawn(curve: ModuleType) -> None:
-    run = {"share": 0.5, "seed": 3, "made_of": "x", "scores": {"a": 0.5}}
-    other = run | {"share": 1.0, "made_of": "y", "scores": {"b": 0.5}}
+    run = {"key": {"share": 0.5, "seed": 3}, "made_of": "x", "scores": {"a": 0.5}}
+    key = {"share": 1.0, "seed": 3}
+    other = run | {"key": key, "made_of": "y", "scores": {"b": 0.5}}
     with pytest.raises(InputError, match="found 1 runs missing, 1 corpora, 1 lists of sets"):
         curve.write_results([run], curve.HERE / "tiny.toml")
     with pytest.raises(InputError, match="found 0 runs missing, 2 corpora, 2 lists of sets"):
         curve.write_results([run, other], curve.HERE / "tiny.toml")
 
 
-def test_the_fingerprint_follows_all_that_the_runs_are_made_of(
-    curve: ModuleType, tiny_recipe: Path
-) -> None:
-    write_records(curve.DATA.real_news, [LABEL])
-    seen = {curve.fingerprint(tiny_recipe, 5)}
-    assert curve.fingerprint(tiny_recipe, 5) in seen
-    seen.add(curve.fingerprint(tiny_recipe, 6))
+def test_the_fingerprint_follows_all_that_the_runs_are_made_of(plan: Any) -> None:
+    seen = {plan.fingerprint()}
+    assert plan.fingerprint() in seen
+    seen.add(dataclasses.replace(plan, most=6).fingerprint())
     for path in (
-        tiny_recipe,
-        curve.DATA.corpus / "articles.jsonl",
-        curve.DATA.corpus / "train.jsonl",
-        curve.DATA.corpus / "dev.jsonl",
-        curve.DATA.real_news,
+        *plan.made_from,
+        plan.data.corpus / "articles.jsonl",
+        plan.data.corpus / "train.jsonl",
+        plan.data.corpus / "dev.jsonl",
+        plan.data.real_news,
     ):
         path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-        seen.add(curve.fingerprint(tiny_recipe, 5))
+        seen.add(plan.fingerprint())
     assert len(seen) == 7
 
 
 def test_a_corpus_that_changes_in_between_is_refused(
-    curve: ModuleType, make_recipe: Callable[..., TransformerRecipe], tiny_recipe: Path
+    runs: ModuleType, plan: Any, make_recipe: Callable[..., TransformerRecipe]
 ) -> None:
-    write_records(curve.DATA.real_news, [LABEL])
+    run = runs.Run({"seed": 3}, make_recipe(epochs=1), [])
     with pytest.raises(InputError, match="expected the corpus and the recipe with which the runs"):
-        curve.run_one(
-            0.5,
-            3,
-            recipe=make_recipe(epochs=1),
-            recipe_path=tiny_recipe,
-            datasets=curve.HERE,
-            work=curve.HERE / "work",
-            most=5,
-            made_of="older",
-        )
+        runs.do_run(run, plan, "older")
 
 
 def test_a_run_that_fails_takes_no_other_with_it(
-    curve: ModuleType, capsys: pytest.CaptureFixture[str]
+    runs: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, bad = Future[dict[str, Any]](), Future[dict[str, Any]]()
     bad.set_exception(InputError("train", expected="a", found="b", fix="c"))
-    good.set_result({"made_of": "x", "share": 0.5})
-    failed = list(curve.record({bad: (1.0, 3), good: (0.5, 3)}))
-    assert failed == ["share 1.0, seed 3: train: expected a, found b. To mend it: c."]
-    assert curve.finished_runs("x") == [{"made_of": "x", "share": 0.5}]
+    good.set_result({"made_of": "x", "key": {"share": 0.5}})
+    failed = list(runs.record({bad: "1.0-3", good: "0.5-3"}, tmp_path / "runs.jsonl"))
+    assert failed == ["1.0-3: train: expected a, found b. To mend it: c."]
+    assert runs.read_runs(tmp_path / "runs.jsonl") == [{"made_of": "x", "key": {"share": 0.5}}]
     assert "'share': 0.5" in capsys.readouterr().out
 
 
 def test_what_the_last_doubling_moved(curve: ModuleType) -> None:
-    half, full = ({"share": share, "seed": 3} for share in (0.5, 1.0))
+    half, full = ({"key": {"share": share, "seed": 3}} for share in (0.5, 1.0))
     runs = [
         half | {"scores": {"a": 0.5, "b": 0.5, "c": 0.5}},
         half | {"scores": {"a": 0.6, "b": 0.6, "c": 0.6}},

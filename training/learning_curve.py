@@ -14,192 +14,67 @@ missing. At the end writes the table ``learning_curve.md`` and the picture
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import os
 import random
-import shutil
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from functools import partial
+from collections.abc import Iterator, Sequence
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from runs import (
+    CERTAINTY_DEV,
+    CERTAINTY_REAL,
+    DATA,
+    HERE,
+    STANCE_DEV,
+    STANCE_REAL,
+    Plan,
+    Run,
+    add_arguments,
+    do_missing,
+    read_runs,
+    transformer_recipe,
+)
 
-from claimstance.annotation import DataFolder, write_corpus
-from claimstance.corpus import ARTICLES_FILE, LabelledArticle, load_split
+from claimstance.corpus import LabelledArticle, load_split
 from claimstance.errors import InputError
-from claimstance.recipes import TransformerRecipe, load_recipe
-from claimstance.records import iter_json_lines, read_records, write_text
-from claimstance.standoff import StandoffRow, align_rows
+from claimstance.recipes import TransformerRecipe
+from claimstance.records import write_text
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = DataFolder(ROOT / "data")
-HERE = ROOT / "training"
 RUNS = HERE / "learning_curve.jsonl"
 
 SHARES = (0.12, 0.25, 0.5, 1.0)
 SEEDS = (13, 14, 15)
 
-#: Columns of the table and lines of the picture.
-STANCE_DEV, CERTAINTY_DEV = "dev: stance", "dev: certainty"
-STANCE_REAL, CERTAINTY_REAL = "real news: stance", "real news: certainty"
-
 
 def main() -> None:
     """Do the runs that are missing, then write the table and the picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--recipe", type=Path, default=HERE / "recipes" / "minilm.toml")
-    parser.add_argument("--datasets", type=Path, help="folder of the datasets")
-    parser.add_argument("--work", type=Path, default=ROOT / "out" / "learning-curve")
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
-    parser.add_argument("--draw", action="store_true", help="only draw the runs that there are")
-    parser.add_argument("--most", type=int, default=200, help="sentences of an external set")
+    add_arguments(parser, work="learning-curve")
     arguments = parser.parse_args()
-
     recipe_path = arguments.recipe.resolve()
-    if arguments.draw:
-        write_results(read_runs(), recipe_path)
-        return
-    if not arguments.datasets:
-        parser.error("name the folder of the datasets with --datasets")
-    recipe = load_recipe(recipe_path)
-    if not isinstance(recipe, TransformerRecipe):
-        raise InputError(
-            str(recipe_path),
-            expected="the recipe of a transformer",
-            found="that of a baseline",
-            fix="name another recipe",
+    if not arguments.draw:
+        if not arguments.datasets:
+            parser.error("name the folder of the datasets with --datasets")
+        plan = Plan(RUNS, [recipe_path], DATA, arguments.datasets, arguments.work, arguments.most)
+        failed = do_missing(all_runs(transformer_recipe(recipe_path)), plan, arguments.jobs)
+        if failed:
+            sys.exit("\n".join(failed))
+    write_results(read_runs(RUNS), recipe_path)
+
+
+def all_runs(recipe: TransformerRecipe) -> list[Run]:
+    """Each share with each seed, the longest first: then no processor waits at the end."""
+    train = load_split(DATA.corpus, "train")
+    return [
+        Run(
+            {"share": share, "seed": seed},
+            recipe.model_copy(update={"seed": seed}),
+            share_of(train, share, seed),
         )
-    # Better now than after the first hours of training.
-    align_rows(read_records(DATA.real_news, StandoffRow), arguments.datasets)
-    made_of = fingerprint(recipe_path, arguments.most)
-    done = {(row["share"], row["seed"]) for row in finished_runs(made_of)}
-    left = [run for run in product(SHARES, SEEDS) if run not in done]
-    work = partial(
-        run_one,
-        recipe=recipe,
-        recipe_path=recipe_path,
-        datasets=arguments.datasets,
-        work=arguments.work,
-        most=arguments.most,
-        made_of=made_of,
-    )
-    # Networks that share the processor slow each other down unless each has threads of its own.
-    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // arguments.jobs))
-    with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
-        # The longest first: then no processor waits at the end.
-        pending = {pool.submit(work, *run): run for run in sorted(left, key=longest_first)}
-        failed = list(record(pending))
-    if failed:
-        sys.exit("\n".join(failed))
-    write_results(finished_runs(made_of), recipe_path)
-
-
-def longest_first(run: tuple[float, int]) -> tuple[float, int]:
-    """A key to sort runs by."""
-    share, seed = run
-    return -share, seed
-
-
-def record(pending: Mapping[Future[dict[str, Any]], tuple[float, int]]) -> Iterator[str]:
-    """Write down each run as it ends; yield what failed, and why, and go on with the rest."""
-    for future in as_completed(pending):
-        try:
-            row = future.result()
-        except Exception as error:
-            share, seed = pending[future]
-            yield f"share {share}, seed {seed}: {error}"
-            continue
-        with RUNS.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        print(row, flush=True)
-
-
-def fingerprint(recipe: Path, most: int) -> str:
-    """What a run is made of, as the start of a SHA-256: recipe, corpus, real news, ``most``."""
-    digest = hashlib.sha256(str(most).encode())
-    names = (ARTICLES_FILE, "train.jsonl", "dev.jsonl")
-    for path in (recipe, *(DATA.corpus / name for name in names), DATA.real_news):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def read_runs() -> list[dict[str, Any]]:
-    """The runs so far; none yet is no error."""
-    return [row for _, row in iter_json_lines(RUNS)] if RUNS.exists() else []
-
-
-def finished_runs(made_of: str) -> list[dict[str, Any]]:
-    """The runs so far, if they are of this corpus, recipe and ``most``.
-
-    Raises:
-        InputError: if some are of another.
-    """
-    rows = read_runs()
-    if any(row["made_of"] != made_of for row in rows):
-        raise InputError(
-            str(RUNS),
-            expected=f"runs of this recipe on this corpus ({made_of})",
-            found="runs of another",
-            fix="delete the file, and all runs are made anew",
-        )
-    return rows
-
-
-def run_one(
-    share: float,
-    seed: int,
-    *,
-    recipe: TransformerRecipe,
-    recipe_path: Path,
-    datasets: Path,
-    work: Path,
-    most: int,
-    made_of: str,
-) -> dict[str, Any]:
-    """Train on a share with a seed, and score; a line of the runs' file.
-
-    Raises:
-        InputError: if the corpus or the recipe has changed since the runs began.
-    """
-    import torch
-
-    from claimstance.inference import load_model
-    from claimstance.training import train_transformer
-
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    if fingerprint(recipe_path, most) != made_of:
-        raise InputError(
-            str(DATA.root),
-            expected="the corpus and the recipe with which the runs began",
-            found="changed ones",
-            fix="leave them alone until the runs have ended (a git worktree helps)",
-        )
-    folder = work / f"{share}-{seed}"
-    shutil.rmtree(folder, ignore_errors=True)
-    chosen = share_of(load_split(DATA.corpus, "train"), share, seed)
-    # In the corpus's own order: all of train is then what the recipe alone would train on.
-    write_corpus(DataFolder(folder), [*chosen, *load_split(DATA.corpus, "dev")])
-    start = time.monotonic()
-    own = recipe.model_copy(update={"corpus": folder / "corpus", "seed": seed})
-    train_transformer(own, folder / "model")
-    minutes = (time.monotonic() - start) / 60
-    return {
-        "share": share,
-        "seed": seed,
-        "articles": len(chosen),
-        "sentences": sum(len(a.sentences) for a in chosen),
-        "minutes": round(minutes, 1),
-        "made_of": made_of,
-        "most": most,
-        "scores": score(load_model(folder / "model"), datasets, most),
-    }
+        for share, seed in product(sorted(SHARES, reverse=True), SEEDS)
+    ]
 
 
 def share_of(train: Sequence[LabelledArticle], share: float, seed: int) -> list[LabelledArticle]:
@@ -212,37 +87,13 @@ def share_of(train: Sequence[LabelledArticle], share: float, seed: int) -> list[
     return chosen
 
 
-def score(model: Any, datasets: Path, most: int) -> dict[str, float]:
-    """The model's score on every set that is at hand."""
-    from claimstance.evaluation import evaluate, pair_up
-    from claimstance.external import SETS, score_set
-    from claimstance.prediction import predict, predict_split
-    from claimstance.real_news import label_real_news, score_real_news
-
-    dev = load_split(DATA.corpus, "dev")
-    gold = [s for article in dev for s in article.sentences]
-    on_dev = evaluate(pair_up(gold, predict_split(model, dev), "the model"))
-    on_real = score_real_news(label_real_news(partial(predict, model), DATA, datasets))
-    scores = {
-        STANCE_DEV: on_dev.stance.macro_f1.value,
-        CERTAINTY_DEV: on_dev.certainty.macro_f1.value,
-        STANCE_REAL: on_real.stance.macro_f1.value,
-        CERTAINTY_REAL: on_real.certainty.macro_f1.value,
-    }
-    for external in SETS:
-        found = score_set(external, partial(predict, model), datasets, most=most)
-        if found:
-            scores[f"{found.name} ({found.measure})"] = found.score.value
-    return {name: round(value, 4) for name, value in scores.items()}
-
-
 def write_results(runs: Sequence[dict[str, Any]], recipe: Path) -> None:
     """Write the table and the picture.
 
     Raises:
         InputError: if a run is missing, or the runs are not all of one corpus.
     """
-    missing = set(product(SHARES, SEEDS)) - {(r["share"], r["seed"]) for r in runs}
+    missing = set(product(SHARES, SEEDS)) - {(r["key"]["share"], r["key"]["seed"]) for r in runs}
     made_of = {run["made_of"] for run in runs}
     names = {tuple(run["scores"]) for run in runs}
     if missing or len(made_of) > 1 or len(names) > 1:
@@ -259,7 +110,12 @@ def write_results(runs: Sequence[dict[str, Any]], recipe: Path) -> None:
 
 def values(runs: Sequence[dict[str, Any]], share: float, name: str) -> list[float]:
     """A score of all seeds."""
-    return [run["scores"][name] for run in runs if run["share"] == share]
+    return [run["scores"][name] for run in runs if run["key"]["share"] == share]
+
+
+def mean_size(runs: Sequence[dict[str, Any]], share: float) -> float:
+    """Sentences of train in a share, mean of the seeds."""
+    return float(np.mean([r["sentences"] for r in runs if r["key"]["share"] == share]))
 
 
 def page(runs: Sequence[dict[str, Any]], recipe: Path) -> Iterator[str]:
@@ -283,7 +139,8 @@ def page(runs: Sequence[dict[str, Any]], recipe: Path) -> Iterator[str]:
     yield "| | " + " | ".join(f"{share:.0%}" for share in SHARES) + " | last doubling |"
     yield "| --- |" + " --: |" * (len(SHARES) + 1)
     sizes = [
-        np.mean([run["sentences"] for run in runs if run["share"] == share]) for share in SHARES
+        np.mean([run["sentences"] for run in runs if run["key"]["share"] == share])
+        for share in SHARES
     ]
     yield "| sentences | " + " | ".join(f"{size:.0f}" for size in sizes) + " | |"
     for name in names:
@@ -331,7 +188,9 @@ def draw(runs: Sequence[dict[str, Any]], path: Path) -> None:
         (panels[1], [n for n in names if n not in own], "external sets"),
     ):
         for name in chosen:
-            sizes = [np.mean([r["sentences"] for r in runs if r["share"] == s]) for s in SHARES]
+            sizes = [
+                np.mean([r["sentences"] for r in runs if r["key"]["share"] == s]) for s in SHARES
+            ]
             means = [np.mean(values(runs, share, name)) for share in SHARES]
             (line,) = axes.plot(sizes, means, label=name)
             axes.plot(
