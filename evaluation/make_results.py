@@ -23,7 +23,7 @@ from pathlib import Path
 import cue_rules
 import rivals
 from error_page import error_page
-from model_card import model_card
+from model_card import large_card, small_card
 from outside import FILE as OUTSIDE_FILE
 from outside import (
     OutsideScores,
@@ -39,7 +39,7 @@ from outside import (
     still_valid,
     write_outside,
 )
-from results_page import SHIPS, Scores, behaviour_page, real_table, results_page, test_table
+from results_page import LARGE, SHIPS, Scores, behaviour_page, real_table, results_page, test_table
 from scores import (
     DATA,
     RESULTS,
@@ -274,7 +274,7 @@ def write_system_page(folder: Path, name: str, result: Evaluation) -> None:
 
 
 def publish(scores: Scores) -> None:
-    """Write the tables in the project's README, what `make demo` prints, and the model card."""
+    """Write the tables in the project's README, what `make demo` prints, and the model cards."""
     readme = ROOT / "README.md"
     blocks = {
         "results": "\n".join(test_table(scores)),
@@ -282,7 +282,10 @@ def publish(scores: Scores) -> None:
         "real-news": "\n".join(real_table(scores.outside)),
     }
     write_text(readme, fill_blocks(readme.read_text(encoding="utf-8"), blocks))
-    write_text(SHIPPED / "README.md", model_card(scores))
+    write_text(SHIPPED / "README.md", small_card(scores))
+    large = large_card(scores)
+    if large:
+        write_text(RESULTS / LARGE / "model_card.md", large)
 
 
 def fill_blocks(page: str, blocks: Mapping[str, str]) -> str:

@@ -33,6 +33,8 @@ from claimstance.slices import (
 from claimstance.statistics import RESAMPLES, SEED, Estimate, wilson
 
 SHIPS: Final = "minilm-int8"
+#: The large model, where it was trained.
+LARGE: Final = "mpnet"
 SECOND_PASS: Final = "second annotation pass, against the first"
 KINDS: Final = {
     "minimum": "minimum functionality: the labels are those of the guidelines",

@@ -34,6 +34,7 @@ LABELS: Final = {
     "plain": "MiniLM, plain fine-tuning, sentence by sentence",
     "minilm": "MiniLM, fine-tuned (fp32)",
     "minilm-int8": "MiniLM, fine-tuned (int8 ONNX, ships)",
+    "mpnet": "MPNet, fine-tuned (fp32, the large model)",
 }
 
 
