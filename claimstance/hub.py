@@ -1,11 +1,12 @@
-"""Finding a trained model: a folder, or a name on the Hugging Face hub.
+"""The Hugging Face hub: finding a trained model there, and fetching files from it.
 
-Only weights in safetensors or ONNX are ever fetched, and the JSON files beside them.
+Of a model only weights in safetensors or ONNX are fetched, and the JSON files beside them.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,15 +32,29 @@ def find_model(name: str) -> Path:
     folder = Path(name)
     if folder.is_dir() or not _HUB_NAME.fullmatch(name):
         return folder  # what is not as it should be there, `load_model` says
+    return fetch("model", name, FETCHED)
+
+
+def fetch(kind: str, name: str, files: Sequence[str]) -> Path:
+    """Fetch files of a repository on the hub, or find them in its cache on this machine.
+
+    Args:
+        kind: what is fetched, for the error.
+        name: the repository's name.
+        files: patterns of the files' names.
+
+    Raises:
+        InputError: if it cannot be had.
+    """
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=FETCHED))
+        return Path(snapshot_download(name, allow_patterns=list(files)))
     except Exception as error:
         # Offline, unknown name, no rights: the hub's client has an error class for each.
         raise InputError(
-            f"model {name!r}",
-            expected="the folder of a model, or a model that can be fetched from the hub",
+            f"{kind} {name!r}",
+            expected="a folder, or a name that can be fetched from the Hugging Face hub",
             found=f"no such folder, and from the hub {type(error).__name__}",
-            fix="check the path or the name, and the network",
+            fix="check the name and the network, or give a folder",
         ) from None

@@ -18,7 +18,7 @@ Each training is a process of its own. The speeds are measured when all else is 
 round being each system once, and always anew for every system whose folder is there, so
 that they can be compared: let nothing else run on the machine meanwhile. No graphics
 card is used. With ``--no-training`` only labels and measures what was trained before. The
-large model is no rival and takes an hour: it is trained only if ``--only`` names it.
+large model is no rival and takes long: it is trained only if ``--only`` names it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ RESULTS = ROOT / "evaluation" / "results"
 RIVALS_FILE: Final = "rivals.json"
 
 ROUNDS: Final = 7
-#: Not a rival: the large model, which takes an hour. Only trained if it is named.
+#: Not a rival: the large model. Only trained if it is named.
 LARGE: Final = "mpnet"
 #: Made from another system, whose training is part of its price.
 MADE_FROM: Final = {"minilm-int8": "minilm"}

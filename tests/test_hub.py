@@ -212,7 +212,8 @@ def test_the_command_line_takes_a_name_on_the_hub(
     assert with_hub(*command, "somebody/their-model").returncode == 0
     other = with_hub(*command, "somebody/another")
     assert other.returncode == 2
-    assert "model 'somebody/another': expected the folder of a model" in other.stderr
+    expected = "model 'somebody/another': expected a folder, or a name that can be fetched"
+    assert expected in other.stderr
 
 
 def test_a_folder_is_a_folder(tiny_model: Path, tmp_path: Path) -> None:

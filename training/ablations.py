@@ -38,10 +38,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser, work="ablations")
     parser.add_argument("--share", type=float, default=0.5, help="share of train to train on")
-    parser.add_argument("--only", action="append", help="a variant; the others are left out")
+    variants = read_variants(VARIANTS)
+    parser.add_argument(
+        "--only", action="append", choices=variants, help="a variant; the others are left out"
+    )
     arguments = parser.parse_args()
     recipe_path = arguments.recipe.resolve()
-    variants = read_variants(VARIANTS)
     if not arguments.draw:
         if not arguments.datasets:
             parser.error("name the folder of the datasets with --datasets")
