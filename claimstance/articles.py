@@ -1,4 +1,4 @@
-"""Reading articles: files of every kind, folders, globs and standard input.
+"""Reading articles: documents and rows, from wherever they come (`claimstance.sources`).
 
 Everything is lazy and in the order of the inputs. What cannot be read becomes an
 `InputError` in its place, and reading goes on with the next line, row or file.
@@ -7,48 +7,45 @@ Everything is lazy and in the order of the inputs. What cannot be read becomes a
 from __future__ import annotations
 
 import csv
-import glob
 import io
 import json
-import os
 import re
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, Final, Literal
+from typing import IO, Any, Final
 
 from claimstance.errors import InputError
 from claimstance.markdown import Block, read_markdown
 from claimstance.records import parse_json_object
 from claimstance.sentences import has_word, is_soft_wrap, split_sentences, wrap_width
+from claimstance.sources import (
+    MOST_BYTES,
+    Format,
+    Meter,
+    Source,
+    byte_lines,
+    decode,
+    decode_document,
+    find_sources,
+    first_line,
+    open_source,
+    read_all,
+    rows_as_utf8,
+)
 
-Format = Literal["txt", "md", "html", "jsonl", "csv", "parquet"]
+#: The most code points that an article may have: a long novel.
+MOST_CHARACTERS: Final = 2_000_000
 
-#: The format of a file, by its suffix.
-FORMATS: Final[dict[str, Format]] = {
-    ".txt": "txt",
-    ".md": "md",
-    ".html": "html",
-    ".htm": "html",
-    ".jsonl": "jsonl",
-    ".csv": "csv",
-    ".parquet": "parquet",
-}
-
-_SUFFIXES: Final = ", ".join(FORMATS)
-_BOM: Final = b"\xef\xbb\xbf"
 _ROWS_PER_BATCH: Final = 256
-#: The greatest limit that every platform accepts; an article can be far longer than csv's own.
-_LONGEST_CELL: Final = 2**31 - 1
 _LONGEST_TITLE: Final = 150
 
 _LINE: Final = re.compile(r"[^\r\n]+")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 #: Signs with which magazines end an article; they are no part of its last sentence.
 _END_MARKS: Final = "■□▪▫◼◻●♦◆∎"
-_GLOB: Final = re.compile(r"[*?\[]")
 _BULLET: Final = re.compile(r"[-–•|]\s+")
 
 
@@ -84,16 +81,6 @@ class _Columns:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """One file: how messages and ids name it, and how it is opened."""
-
-    where: str
-    id: str
-    format: Format
-    open: Callable[[], AbstractContextManager[IO[bytes]]]
-
-
 def read_articles(
     inputs: Sequence[str],
     *,
@@ -101,6 +88,7 @@ def read_articles(
     id_column: str = "id",
     title_column: str = "title",
     stdin_format: Format = "txt",
+    meter: Meter | None = None,
 ) -> Iterator[Article | InputError]:
     """Read articles one by one, in the order of the inputs.
 
@@ -125,6 +113,7 @@ def read_articles(
         id_column: the column that holds the id.
         title_column: the column that holds the title.
         stdin_format: what standard input holds.
+        meter: is told how far the reading is.
 
     Yields:
         An article, or in its place the `InputError` that says why there is none.
@@ -132,139 +121,38 @@ def read_articles(
     """
     columns = _Columns(text_column, id_column, title_column)
     taken: set[str] = set()
-    for source in _sources(inputs, stdin_format):
+    for source in find_sources(inputs, stdin_format):
         if isinstance(source, InputError):
             yield source
             continue
-        for found in _read_source(source, columns, taken):
+        for found in _read_source(source, columns, taken, meter):
             if isinstance(found, Article):
                 taken.add(found.id)
             yield found
-
-
-# Finding the files.
-
-
-def _sources(inputs: Sequence[str], stdin_format: Format) -> Iterator[_Source | InputError]:
-    for given in inputs:
-        if given == "-":
-            yield _Source("standard input", "stdin", stdin_format, _open_stdin)
-        elif given and _is(Path.is_dir, given):
-            yield from _folder(given)
-        elif given and _is(Path.exists, given):
-            yield _file(given, Path(given).name)
-        elif _GLOB.search(given):
-            yield from _matches(given)
-        else:
-            yield InputError(
-                given or "''",
-                expected="a file, a folder or a glob",
-                found="nothing there",
-                fix="check the path",
-            )
-
-
-def _is(test: Callable[[Path], bool], given: str) -> bool:
-    try:
-        return test(Path(given))
-    except (OSError, ValueError):  # a name too long, or with a NUL in it
-        return False
-
-
-def _open_stdin() -> AbstractContextManager[IO[bytes]]:
-    # A notebook's standard input has no bytes beneath it.
-    buffer: IO[bytes] | None = getattr(sys.stdin, "buffer", None)
-    if buffer is None:
-        return io.BytesIO(sys.stdin.read().encode("utf-8", "replace"))
-    return nullcontext(buffer)  # it is not ours to close
-
-
-def _file(path: str, name: str) -> _Source | InputError:
-    kind = FORMATS.get(Path(path).suffix.lower())
-    if kind is None:
-        return InputError(
-            path,
-            expected=f"one of the suffixes {_SUFFIXES}",
-            found=repr(Path(path).suffix) if Path(path).suffix else "a name without a suffix",
-            fix="rename the file after what it holds",
-        )
-    # A name that is not UTF-8 comes with surrogates, which no output file could hold.
-    article_id = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return _Source(path, article_id, kind, lambda: Path(path).open("rb"))
-
-
-def _folder(folder: str) -> Iterator[_Source | InputError]:
-    unreadable: list[OSError] = []
-    found: list[str] = []
-    for parent, folders, names in os.walk(folder, onerror=unreadable.append):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found.extend(Path(parent, name).relative_to(folder).as_posix() for name in names)
-    for error in unreadable:
-        yield _os_error(str(error.filename), error)
-    known = [name for name in sorted(found) if _is_known(name)]
-    for name in known:
-        yield _file(str(Path(folder, name)), name)
-    if not known and not unreadable:
-        yield _nothing_known(folder, "folder", len(found))
-
-
-def _matches(pattern: str) -> Iterator[_Source | InputError]:
-    # Path.glob takes no absolute pattern, and raises on some that glob takes.
-    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
-    known = [path for path in found if _is_known(path) and Path(path).is_file()]
-    for path in known:
-        yield _file(path, Path(path).name)
-    if not known:
-        yield _nothing_known(pattern, "glob", len(found))
-
-
-def _is_known(path: str) -> bool:
-    return Path(path).suffix.lower() in FORMATS and not Path(path).name.startswith(".")
-
-
-def _nothing_known(where: str, kind: str, others: int) -> InputError:
-    verb = "with" if kind == "folder" else "that matches"
-    return InputError(
-        where,
-        expected=f"a {kind} {verb} a file of a known suffix ({_SUFFIXES})",
-        found=f"{others} of other kinds" if others else "no file at all",
-        fix=f"check the {'path' if kind == 'folder' else 'pattern, and its quotes'}",
-    )
-
-
-def _os_error(where: str, error: OSError) -> InputError:
-    return InputError(
-        where,
-        expected="a file that can be read",
-        found=(error.strerror or "an error").lower(),
-        fix="check the path and the rights",
-    )
 
 
 # Reading one file.
 
 
 def _read_source(
-    source: _Source, columns: _Columns, taken: set[str]
+    source: Source, columns: _Columns, taken: set[str], meter: Meter | None
 ) -> Iterator[Article | InputError]:
     name = source.where if source.id in taken else source.id
     try:
-        with source.open() as file:
+        with open_source(source, meter) as file:
             if source.format in ("jsonl", "csv", "parquet"):
                 yield from _read_rows(file, source, name, columns, taken)
                 taken.add(name)
             else:
-                yield _read_document(file.read(), source, name, taken)
-    except OSError as error:
-        yield _os_error(source.where, error)
+                yield _read_document(read_all(file, source.where), source, name, taken)
     except InputError as error:
         yield error
 
 
-def _read_document(content: bytes, source: _Source, article_id: str, taken: set[str]) -> Article:
+def _read_document(content: bytes, source: Source, article_id: str, taken: set[str]) -> Article:
     if article_id in taken:
         raise _duplicate(source.where, article_id)
-    text = _decode(content, source.where)
+    text = decode_document(content, source.where, source.format)
     if not text.strip():
         raise InputError(
             source.where,
@@ -288,32 +176,19 @@ def _read_document(content: bytes, source: _Source, article_id: str, taken: set[
             found="no sentence: nothing in it that could be classified has a letter or digit",
             fix="leave the file out",
         )
-    return Article(article_id, title, sentences)
+    return _article(article_id, title, sentences, source.where)
 
 
-def _decode(content: bytes, where: str, offset: int = 0) -> str:
-    """Decode UTF-8; ``offset`` is how many bytes of the file stand before ``content``."""
-    skipped = len(_BOM) if not offset and content.startswith(_BOM) else 0
-    # UTF-16 is full of NULs, but has a more helpful message coming.
-    nul = -1 if content.startswith((b"\xff\xfe", b"\xfe\xff")) else content.find(b"\0")
-    if nul >= 0:
+def _article(article_id: str, title: str | None, spans: Sequence[Span], where: str) -> Article:
+    length = spans[-1].end
+    if length > MOST_CHARACTERS:
         raise InputError(
             where,
-            expected="text in UTF-8",
-            found=f"binary content (a NUL byte at position {offset + nul})",
-            fix="give the text itself, or rename the file after what it holds",
+            expected=f"an article of at most {MOST_CHARACTERS:,} characters",
+            found=f"one of {length:,}",
+            fix="divide it into articles, for example one per line of a .jsonl file",
         )
-    try:
-        return content[skipped:].decode("utf-8")
-    except UnicodeDecodeError as error:
-        position = offset + skipped + error.start
-        raise InputError(
-            where,
-            expected="text in UTF-8",
-            found=f"byte 0x{error.object[error.start]:02x} at position {position}, "
-            "which is not UTF-8",
-            fix="convert the file to UTF-8, for example with iconv",
-        ) from None
+    return Article(article_id, title, tuple(spans))
 
 
 def _duplicate(where: str, article_id: str) -> InputError:
@@ -438,7 +313,7 @@ def _without_bullet(span: Span) -> Span:
 
 
 def _read_rows(
-    file: IO[bytes], source: _Source, name: str, columns: _Columns, taken: set[str]
+    file: io.BufferedReader, source: Source, name: str, columns: _Columns, taken: set[str]
 ) -> Iterator[Article | InputError]:
     readers = {"jsonl": _jsonl_rows, "csv": _csv_rows, "parquet": _parquet_rows}
     empty = True
@@ -464,28 +339,40 @@ def _read_rows(
 _Row = tuple[int, str, dict[str, Any]]
 
 
-def _jsonl_rows(file: IO[bytes], where: str, columns: _Columns) -> Iterator[_Row | InputError]:
-    for number, (line, offset) in enumerate(_byte_lines(file), start=1):
+def _jsonl_rows(
+    file: io.BufferedReader, where: str, columns: _Columns
+) -> Iterator[_Row | InputError]:
+    stream, encoding = rows_as_utf8(file, where)
+    for number, found in enumerate(byte_lines(stream, where), start=1):
+        if isinstance(found, InputError):
+            yield found
+            continue
+        line, offset = found
         place = f"{where}, line {number}"
         try:
-            written = _decode(line, place, offset).rstrip("\r\n")
+            written = decode(line, place, offset, encoding).rstrip("\r\n")
             if written.strip():
                 yield number, place, parse_json_object(written, place)
         except InputError as error:
             yield error
 
 
-def _byte_lines(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
-    offset = 0
-    for line in file:
-        yield line, offset
-        offset += len(line)
+def _csv_lines(file: io.BufferedReader, where: str) -> Iterator[str]:
+    stream, encoding = rows_as_utf8(file, where)
+    for found in byte_lines(stream, where):
+        if isinstance(found, InputError):
+            raise found
+        line, offset = found
+        yield decode(line, where, offset, encoding)
 
 
-def _csv_rows(file: IO[bytes], where: str, columns: _Columns) -> Iterator[_Row | InputError]:
-    if csv.field_size_limit() < _LONGEST_CELL:
-        csv.field_size_limit(_LONGEST_CELL)
-    lines = (_decode(line, where, offset) for line, offset in _byte_lines(file))
+def _csv_rows(
+    file: io.BufferedReader, where: str, columns: _Columns
+) -> Iterator[_Row | InputError]:
+    # An article can be far longer than csv's own limit.
+    if csv.field_size_limit() < MOST_BYTES:
+        csv.field_size_limit(MOST_BYTES)
+    lines = _csv_lines(file, where)
     # Strict: else a quotation mark that is never closed swallows the rest of the file.
     rows = csv.reader(lines, strict=True)
     number = 0
@@ -529,34 +416,45 @@ def _check_columns(names: Sequence[str], where: str, columns: _Columns) -> None:
         )
 
 
-def _parquet_rows(file: IO[bytes], where: str, columns: _Columns) -> Iterator[_Row | InputError]:
+def _parquet_rows(
+    file: io.BufferedReader, where: str, columns: _Columns
+) -> Iterator[_Row | InputError]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     number = 0
     try:
-        # A table is read from its end, and a pipe has none.
-        table = pq.ParquetFile(file if file.seekable() else io.BytesIO(file.read()))
-        names = table.schema_arrow.names
-        _check_columns(names, where, columns)
-        wanted = [n for n in (columns.id, columns.title, columns.text, "sentences") if n in names]
-        for batch in table.iter_batches(batch_size=_ROWS_PER_BATCH, columns=wanted):
-            for row in batch.to_pylist():
-                number += 1
-                yield number, f"{where}, row {number}", row
+        with _seekable(file) as seekable:
+            table = pq.ParquetFile(seekable, pre_buffer=False, buffer_size=2**20)
+            names = table.schema_arrow.names
+            _check_columns(names, where, columns)
+            wanted = [
+                n for n in (columns.id, columns.title, columns.text, "sentences") if n in names
+            ]
+            for batch in table.iter_batches(batch_size=_ROWS_PER_BATCH, columns=wanted):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, f"{where}, row {number}", row
     except InputError as error:
         yield error
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         yield InputError(
             where,
             expected="a Parquet file",
-            found=f"one that is cut off or damaged ({_first_line(error)})",
+            found=f"one that is cut off or damaged ({first_line(error)})",
             fix="write or copy the file again",
         )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+@contextmanager
+def _seekable(file: io.BufferedReader) -> Iterator[IO[bytes]]:
+    """A table is read from its end, which a pipe or a packed file has not: copied to the disk."""
+    if isinstance(file.raw, io.FileIO) and file.seekable():
+        yield file
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy)
+        yield copy
 
 
 def _row_article(
@@ -570,7 +468,7 @@ def _row_article(
         title = _string(title, where, f"a string as {columns.title!r}").strip() or None
     given = row.get("sentences")
     if given is not None and given != "":
-        return Article(article_id, title, _given_sentences(given, where))
+        return _article(article_id, title, _given_sentences(given, where), where)
     if columns.text not in row:
         raise InputError(
             where,
@@ -584,7 +482,7 @@ def _row_article(
         raise InputError(
             where, expected=expected, found="an empty one", fix="fill it in, or leave the row out"
         )
-    return Article(article_id, title, sentences)
+    return _article(article_id, title, sentences, where)
 
 
 def _row_id(value: object, where: str, column: str) -> str | None:

@@ -140,13 +140,17 @@ def make_encoder_model(folder: Path, settings: ModelSettings, engine: Engine) ->
     return EncoderModel(settings, settings.windows, load_tokenizer(folder), engine)
 
 
-def load_onnx_model(folder: Path, settings: ModelSettings) -> EncoderModel:
+def load_onnx_model(
+    folder: Path, settings: ModelSettings, *, threads: int | None = None
+) -> EncoderModel:
     """Load ``model.onnx``; needs onnxruntime and tokenizers only."""
     import onnxruntime as ort
 
     path = folder / ONNX_FILE
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or 0  # 0: as many as there are processors
     try:
-        session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # The runtime raises a class of its own for each fault.
         raise InputError(
             str(path),

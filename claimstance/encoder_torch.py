@@ -15,8 +15,12 @@ from claimstance.settings import ModelSettings
 from claimstance.windows import Batch
 
 
-def load_torch_model(folder: Path, settings: ModelSettings) -> EncoderModel:
+def load_torch_model(
+    folder: Path, settings: ModelSettings, *, threads: int | None = None
+) -> EncoderModel:
     """Load ``model.safetensors``, on the GPU if there is one."""
+    if threads is not None:
+        torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = load_network(folder)
     torch.nn.Module.to(network, device)

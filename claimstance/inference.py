@@ -6,6 +6,7 @@ calibrated probabilities to the written record, is the same for all kinds.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -69,8 +70,12 @@ class Model(Protocol):
         """Score articles, one `Scores` each, in the same order."""
 
 
-def load_model(folder: Path = SHIPPED) -> Model:
+def load_model(folder: Path = SHIPPED, *, threads: int | None = None) -> Model:
     """Load a model from its folder: ONNX, safetensors or baseline, by what lies there.
+
+    Args:
+        folder: the model's folder.
+        threads: how many a network may use; all processors if not given.
 
     Raises:
         InputError: if the folder holds no claimstance model, or its weights are broken
@@ -78,18 +83,18 @@ def load_model(folder: Path = SHIPPED) -> Model:
     """
     settings = load_settings(folder)
     try:
-        if (folder / ONNX_FILE).is_file():
+        kind = weights_in(folder).name
+        if kind == ONNX_FILE:
             from claimstance.encoder import load_onnx_model
 
-            return load_onnx_model(folder, settings)
-        if (folder / TORCH_FILE).is_file():
+            return load_onnx_model(folder, settings, threads=threads)
+        if kind == TORCH_FILE:
             from claimstance.encoder_torch import load_torch_model
 
-            return load_torch_model(folder, settings)
-        if (folder / BASELINE_FILE).is_file():
-            from claimstance.baseline import load_baseline
+            return load_torch_model(folder, settings, threads=threads)
+        from claimstance.baseline import load_baseline
 
-            return load_baseline(folder, settings)
+        return load_baseline(folder, settings)
     except ModuleNotFoundError as error:
         raise InputError(
             str(folder),
@@ -97,12 +102,38 @@ def load_model(folder: Path = SHIPPED) -> Model:
             found="it is not installed",
             fix="pip install 'claimstance[train]', or export the model to ONNX",
         ) from None
+
+
+def weights_in(folder: Path) -> Path:
+    """The file of weights that is read of a model's folder.
+
+    Raises:
+        InputError: if there is none.
+    """
+    for name in (ONNX_FILE, TORCH_FILE, BASELINE_FILE):
+        if (folder / name).is_file():
+            return folder / name
     raise InputError(
         str(folder),
         expected=f"weights beside {SETTINGS_FILE} ({ONNX_FILE}, {TORCH_FILE} or {BASELINE_FILE})",
         found="none of them",
         fix="train or export the model again",
     )
+
+
+def model_hash(folder: Path) -> str:
+    """SHA-256 of all that decides what a model says: settings, tokenizer and weights.
+
+    Raises:
+        InputError: if the folder holds no model.
+    """
+    weights = weights_in(folder)
+    digest = hashlib.sha256()
+    for path in (folder / SETTINGS_FILE, folder / TOKENIZER_FILE, weights):
+        if path.is_file():  # a baseline has no tokenizer
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def classify(model: Model, articles: Iterable[Article]) -> Iterator[list[Prediction]]:

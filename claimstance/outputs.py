@@ -1,4 +1,8 @@
-"""Writing predictions: the same columns as JSONL, CSV and Parquet, and the report page."""
+"""Writing predictions: the same columns as JSONL, CSV and Parquet, and the report page.
+
+Predictions come as a stream and are written as they come; only the report holds
+them all. Every file appears whole or not at all.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,19 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 from claimstance.errors import InputError
-from claimstance.records import Prediction, write_bytes, write_records, write_text
+from claimstance.inference import chunks
+from claimstance.records import Prediction, whole_file, write_records, write_text
 
 Titles = Mapping[str, str | None]
+
+#: Predictions in a row group of a Parquet file.
+ROW_GROUP: Final = 8192
 
 
 def check_outputs(paths: Sequence[Path]) -> None:
@@ -47,44 +56,63 @@ def check_outputs(paths: Sequence[Path]) -> None:
             )
 
 
-def write_predictions(path: Path, predictions: Sequence[Prediction], titles: Titles) -> None:
+def errors_beside(output: Path) -> Path:
+    """Where the faults of a run are written: beside its first output.
+
+    >>> errors_beside(Path("news/predictions.csv")).name
+    'predictions.errors.jsonl'
+    """
+    return output.with_name(f"{output.stem}.errors.jsonl")
+
+
+def write_predictions(path: Path, predictions: Iterable[Prediction], titles: Titles) -> None:
     """Write predictions in the format that the path's ending names; whole or not at all."""
     _WRITERS[path.suffix](path, predictions, titles)
 
 
-def _write_jsonl(path: Path, predictions: Sequence[Prediction], titles: Titles) -> None:
+def _write_jsonl(path: Path, predictions: Iterable[Prediction], titles: Titles) -> None:
     write_records(path, predictions)
 
 
-def _write_csv(path: Path, predictions: Sequence[Prediction], titles: Titles) -> None:
+def _write_csv(path: Path, predictions: Iterable[Prediction], titles: Titles) -> None:
     """Cells that are no plain value (probabilities, cues) hold JSON."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=_columns(predictions))
-    writer.writeheader()
-    for prediction in predictions:
-        writer.writerow({k: _cell(v) for k, v in prediction.model_dump(mode="json").items()})
-    write_text(path, text.getvalue())
+    columns, stream = _columns(predictions)
+    with whole_file(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.DictWriter(text, fieldnames=columns)
+        writer.writeheader()
+        for prediction in stream:
+            writer.writerow({k: _cell(v) for k, v in prediction.model_dump(mode="json").items()})
+        text.flush()
+        text.detach()  # whole_file closes it
 
 
 def _cell(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
-def _write_parquet(path: Path, predictions: Sequence[Prediction], titles: Titles) -> None:
+def _write_parquet(path: Path, predictions: Iterable[Prediction], titles: Titles) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = [p.model_dump(mode="json") for p in predictions]
-    content = io.BytesIO()
-    schema = _parquet_schema(_columns(predictions))
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), content)
-    write_bytes(path, content.getvalue())
+    columns, stream = _columns(predictions)
+    schema = _parquet_schema(columns)
+    with whole_file(path) as file, pq.ParquetWriter(file, schema) as writer:
+        for group in chunks(stream, ROW_GROUP):
+            rows = [p.model_dump(mode="json") for p in group]
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
 
 
-def _columns(predictions: Sequence[Prediction]) -> list[str]:
-    """The fields of a record; whether a person should read it only where somebody asked."""
-    asked = any(p.needs_review is not None for p in predictions)
-    return [name for name in Prediction.model_fields if asked or name != "needs_review"]
+def _columns(predictions: Iterable[Prediction]) -> tuple[list[str], Iterator[Prediction]]:
+    """The fields of a record, and the stream again.
+
+    Whether a person should read a sentence is said of all or of none.
+    """
+    stream = iter(predictions)
+    first = next(stream, None)
+    asked = first is not None and first.needs_review is not None
+    columns = [name for name in Prediction.model_fields if asked or name != "needs_review"]
+    return columns, stream if first is None else chain([first], stream)
 
 
 def _parquet_schema(columns: Sequence[str]) -> Any:
@@ -105,13 +133,13 @@ def _parquet_schema(columns: Sequence[str]) -> Any:
     return pa.schema([(name, special.get(name, pa.string())) for name in columns])
 
 
-def _write_html(path: Path, predictions: Sequence[Prediction], titles: Titles) -> None:
+def _write_html(path: Path, predictions: Iterable[Prediction], titles: Titles) -> None:
     from claimstance.report import render_report
 
-    write_text(path, render_report(predictions, titles=titles))
+    write_text(path, render_report(list(predictions), titles=titles))
 
 
-_WRITERS: Final[dict[str, Callable[[Path, Sequence[Prediction], Titles], None]]] = {
+_WRITERS: Final[dict[str, Callable[[Path, Iterable[Prediction], Titles], None]]] = {
     ".jsonl": _write_jsonl,
     ".csv": _write_csv,
     ".parquet": _write_parquet,

@@ -10,8 +10,9 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import IO, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -236,9 +237,15 @@ def parse_json_object(line: str, where: str) -> dict[str, Any]:
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records as JSONL; the file appears whole or not at all."""
-    lines = (json.dumps(r.model_dump(mode="json"), ensure_ascii=False) for r in records)
-    write_text(path, "".join(line + "\n" for line in lines))
+    """Write records as JSONL, one by one; the file appears whole or not at all."""
+    with whole_file(path) as file:
+        for record in records:
+            file.write(record_line(record))
+
+
+def record_line(record: Record) -> bytes:
+    """A record as its line of JSONL."""
+    return f"{json.dumps(record.model_dump(mode='json'), ensure_ascii=False)}\n".encode()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -247,12 +254,25 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file through a temporary one beside it, so that it appears whole or not at all."""
+    """Write a file; it appears whole or not at all."""
+    with whole_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that takes its name, and the place of an older one, only when it is whole.
+
+    It is written under another name beside it and is on the disk before it is renamed,
+    so that neither an error nor a loss of power leaves half of it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         # mkstemp makes the file private; give it the rights of any new file.
         umask = os.umask(0)
         os.umask(umask)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from claimstance.labels import STANCES
+from claimstance.labels import STANCES, Stance
 from claimstance.records import Prediction
 from claimstance.report import (
     SentenceView,
@@ -47,6 +47,25 @@ def print_predictions(predictions: Sequence[Prediction], console: Console | None
     if len(views) > SENTENCES_SHOWN:
         console.print(f"… and more: {len(views)} sentences in all", style="dim")
     console.print(_source_table(views))
+
+
+def print_counts(
+    stances: Mapping[Stance, int], articles: int, console: Console | None = None
+) -> None:
+    """Print how many sentences have each stance, where they are too many to be shown."""
+    total = sum(stances.values())
+    console = console or Console()
+    console.print(f"{total:,} sentences in {articles:,} articles", highlight=False)
+    table = Table(box=None, padding=(0, 1))
+    table.add_column("stance")
+    table.add_column("sentences", justify="right")
+    table.add_column("", justify="right")
+    for stance in STANCES:
+        count = stances.get(stance, 0)
+        table.add_row(
+            Text(words(stance), style=_STYLES[stance]), f"{count:,}", percent(count / total)
+        )
+    console.print(table)
 
 
 def _sentence_table(article_id: str, views: Sequence[SentenceView], width: int) -> Table:

@@ -17,8 +17,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from claimstance.articles import FORMATS, Article, read_articles
+from claimstance.articles import Article, read_articles
 from claimstance.errors import InputError
+from claimstance.sources import FORMATS
 
 PAGE = """<html><head><title>A bridge fell</title></head><body><nav><a href="/">Home</a></nav>
 <article><h1>A bridge fell</h1>
@@ -310,13 +311,13 @@ ERRORS: list[tuple[Callable[[], str], str]] = [
     ),
     (
         lambda: write("a.pdf", "x"),
-        f"a.pdf: expected one of the suffixes {SUFFIXES}, found '.pdf'. "
-        "To mend it: rename the file after what it holds.",
+        f"a.pdf: expected one of the suffixes {SUFFIXES}, before .gz or .zst if packed, "
+        "found '.pdf'. To mend it: rename the file after what it holds.",
     ),
     (
         lambda: write("article", "x"),
-        f"article: expected one of the suffixes {SUFFIXES}, found a name without a suffix. "
-        "To mend it: rename the file after what it holds.",
+        f"article: expected one of the suffixes {SUFFIXES}, before .gz or .zst if packed, "
+        "found a name without a suffix. To mend it: rename the file after what it holds.",
     ),
     (
         lambda: folder("f"),
@@ -354,8 +355,13 @@ ERRORS: list[tuple[Callable[[], str], str]] = [
         "To mend it: convert the file to UTF-8, for example with iconv.",
     ),
     (
-        lambda: write("a.txt", "It broke.".encode("utf-16")),
-        "a.txt: expected text in UTF-8, found byte 0xff at position 0, which is not UTF-8. "
+        lambda: write("a.txt", "“It broke.” caf".encode() + b"\xe9."),
+        "a.txt: expected text in UTF-8, found byte 0xe9 at position 19, which is not UTF-8. "
+        "To mend it: convert the file to UTF-8, for example with iconv.",
+    ),
+    (
+        lambda: write("a.txt", "It broke.".encode("utf-16")[:-1]),
+        "a.txt: expected text in UTF-16, as its first bytes say, found other bytes at position 18. "
         "To mend it: convert the file to UTF-8, for example with iconv.",
     ),
     (
@@ -490,11 +496,11 @@ def test_words_of_errors_in_given_sentences(value: str, words: str) -> None:
 
 
 def test_a_line_that_is_not_utf_8_is_named_by_its_place_in_the_file() -> None:
-    content = b'{"text": "It broke."}\n{"text": "caf\xe9"}\n{"text": "We ran."}\n'
+    content = '{"text": "“It broke.”"}\n'.encode() + b'{"text": "caf\xe9"}\n{"text": "We ran."}\n'
     first, error, last = ids(read(write("a.jsonl", content)))
     assert (first, last) == ("a.jsonl#1", "a.jsonl#3")
     assert error.startswith(
-        "a.jsonl, line 2: expected text in UTF-8, found byte 0xe9 at position 35"
+        "a.jsonl, line 2: expected text in UTF-8, found byte 0xe9 at position 41"
     )
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import glob
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Final, Optional
 
 import typer
 
-from claimstance.articles import Article, Format, read_articles
+from claimstance.articles import Article, read_articles
 from claimstance.errors import InputError
 from claimstance.records import Split
+from claimstance.sources import Format, Meter
 
-if TYPE_CHECKING:
-    from claimstance.records import Prediction
+#: Faults that are named one by one as they are met; the file of errors holds them all.
+FAULTS_NAMED: Final = 20
 
 
 def classify(
@@ -58,56 +58,85 @@ def classify(
             "the project's dev split; on other news expect less.",
         ),
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Processes to classify in, each with its share of the processors. Worth it for "
+            "large inputs.",
+        ),
+    ] = 1,
+    part_size: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Sentences after which what is done is saved, and where an interrupted run goes "
+            "on. The same input, model and part size give the same output byte for byte.",
+        ),
+    ] = 2048,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was interrupted, if any.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no table.")] = False,
 ) -> None:
     """Label every sentence of the articles.
+
+    Articles are read and written as a stream, whatever their number. What cannot be read
+    is named, also in a file beside the first output (predictions.errors.jsonl), and the
+    rest goes on. An interrupted run (Ctrl-C, a crash, a full disk) goes on with --resume.
 
     \b
     Examples:
       claimstance classify article.md
       claimstance classify article.md -o predictions.jsonl -o report.html
       claimstance classify news/ more.csv --text-column body -o predictions.parquet
+      claimstance classify archive.jsonl.gz -o predictions.jsonl --workers 4 --resume
       claimstance classify news/ --abstain 0.9 -o predictions.csv
       claimstance classify article.md --model somebody/their-model
       curl -s https://example.org/story | claimstance classify - --stdin-format html
       claimstance classify data/corpus --split test --model models/minilm -o test.jsonl
     """
-    from claimstance.abstention import mark_for_review, threshold_for
+    from claimstance.abstention import threshold_for
+    from claimstance.batch import classify_parts, open_parts
+    from claimstance.cli.batches import Stop, end_run, make_engine, watched, working_folder
     from claimstance.hub import find_model
     from claimstance.inference import SHIPPED, load_model
-    from claimstance.inference import classify as classify_articles
-    from claimstance.outputs import check_outputs, write_predictions
+    from claimstance.outputs import check_outputs, errors_beside
 
     outputs = output or []
     check_outputs(outputs)
-    _must_differ(inputs, outputs)
-    loaded = load_model(find_model(model) if model else SHIPPED)
+    _must_differ(inputs, [*outputs, *(errors_beside(path) for path in outputs[:1])])
+    folder = find_model(model) if model else SHIPPED
+    loaded = load_model(folder)
     threshold = threshold_for(loaded.settings, abstain) if abstain is not None else None
-    failures: list[InputError] = []
-    titles: dict[str, str | None] = {}
-    articles = (
+    meter = Meter()
+    items: Iterable[Article | InputError] = (
         _corpus_articles(inputs, split)
         if split
-        else _usable(inputs, text_column, id_column, title_column, stdin_format, failures=failures)
-    )
-    results = classify_articles(loaded, _noting_titles(articles, titles))
-    predictions = [p for article in _with_progress(results) for p in article]
-    if threshold is not None:
-        predictions = mark_for_review(predictions, threshold)
-    if predictions:
-        for path in outputs:
-            write_predictions(path, predictions, titles)
-        if not quiet:
-            _print(predictions, outputs)
-            if threshold is not None:
-                _tell_marked(predictions, threshold)
-    if failures:
-        typer.echo(
-            f"claimstance: {len(failures)} of {len(failures) + len(titles)} inputs could not "
-            f"be used, each named above",
-            err=True,
+        else read_articles(
+            inputs,
+            text_column=text_column,
+            id_column=id_column,
+            title_column=title_column,
+            stdin_format=stdin_format,
+            meter=meter,
         )
-        raise typer.Exit(1)
+    )
+    engine = make_engine(loaded, folder, threshold, workers)
+    with (
+        working_folder(outputs) as parts,
+        open_parts(
+            parts, folder, threshold=threshold, part_sentences=part_size, resume=resume
+        ) as store,
+        Stop() as stop,
+    ):
+        with watched(inputs, stdin_format, meter) as done:
+            named = _naming_faults(items)
+            whole = classify_parts(named, engine, store, stopping=stop.asked, done=done)
+        if not whole:
+            stop.say_how_to_go_on(parts, kept=bool(outputs))
+        code = end_run(store, outputs, threshold, quiet=quiet)
+    raise typer.Exit(code)
 
 
 def _must_differ(inputs: list[str], outputs: list[Path]) -> None:
@@ -131,28 +160,15 @@ def _must_differ(inputs: list[str], outputs: list[Path]) -> None:
             )
 
 
-def _usable(
-    inputs: list[str],
-    text_column: str,
-    id_column: str,
-    title_column: str,
-    stdin_format: Format,
-    *,
-    failures: list[InputError],
-) -> Iterator[Article]:
-    """The articles that can be read; what cannot is named at once and counted."""
-    for item in read_articles(
-        inputs,
-        text_column=text_column,
-        id_column=id_column,
-        title_column=title_column,
-        stdin_format=stdin_format,
-    ):
+def _naming_faults(items: Iterable[Article | InputError]) -> Iterator[Article | InputError]:
+    """Pass on what is read; the first faults are named at once."""
+    named = 0
+    for item in items:
         if isinstance(item, InputError):
-            typer.echo(f"claimstance: {item}", err=True)
-            failures.append(item)
-        else:
-            yield item
+            named += 1
+            if named <= FAULTS_NAMED:
+                typer.echo(f"claimstance: {item}", err=True)
+        yield item
 
 
 def _corpus_articles(inputs: list[str], split: Split) -> Iterator[Article]:
@@ -168,45 +184,6 @@ def _corpus_articles(inputs: list[str], split: Split) -> Iterator[Article]:
         )
     for article in load_split(Path(inputs[0]), split):
         yield as_article(article)
-
-
-def _noting_titles(articles: Iterable[Article], titles: dict[str, str | None]) -> Iterator[Article]:
-    """Pass articles on, and keep their titles for the report."""
-    for article in articles:
-        titles[article.id] = article.title
-        yield article
-
-
-def _with_progress(results: Iterator[list[Prediction]]) -> Iterator[list[Prediction]]:
-    """Count articles on standard error while a person is watching."""
-    if not sys.stderr.isatty():
-        yield from results
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.completed} articles"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("classify")
-        for result in results:
-            yield result
-            progress.advance(task)
-
-
-def _print(predictions: list[Prediction], outputs: list[Path]) -> None:
-    from claimstance.tables import print_predictions
-
-    print_predictions(predictions)
-    for path in outputs:
-        typer.echo(f"wrote {path}")
-
-
-def _tell_marked(predictions: list[Prediction], threshold: float) -> None:
-    marked = sum(bool(p.needs_review) for p in predictions)
-    typer.echo(
-        f"{marked} of {len(predictions)} sentences are marked for a person to read: their "
-        f"likeliest stance has a probability below {threshold:.4g}"
-    )
 
 
 def report(
