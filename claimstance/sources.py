@@ -8,6 +8,7 @@ the memory.
 from __future__ import annotations
 
 import codecs
+import errno
 import glob
 import gzip
 import io
@@ -192,6 +193,8 @@ def _fault_in_folder(root: Path, path: Path) -> InputError | None:
         target = path.resolve(strict=True)
     except OSError as error:
         return os_error(str(path), error)
+    except RuntimeError:  # Python 3.11 and 3.12 say so of a link that leads to itself
+        return os_error(str(path), OSError(errno.ELOOP, os.strerror(errno.ELOOP)))
     if root not in target.parents:
         found, fix = "a link that leads out of it", "name the file itself, or copy it there"
     elif not target.is_file():
@@ -446,8 +449,7 @@ def rows_as_utf8(file: io.BufferedReader, where: str) -> tuple[IO[bytes], str]:
     head = file.peek(_BUFFER)
     for mark, encoding in _MARKS[1:]:
         if head.startswith(mark):
-            text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
-            return io.BufferedReader(_Encoded(text), _BUFFER), "utf-8"
+            return io.BufferedReader(_AsUtf8(file, encoding), _BUFFER), "utf-8"
     # The head may end in the middle of a character.
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
@@ -459,22 +461,25 @@ def rows_as_utf8(file: io.BufferedReader, where: str) -> tuple[IO[bytes], str]:
     return file, "utf-8"
 
 
-class _Encoded(io.RawIOBase):
-    """A stream of text as bytes in UTF-8."""
+class _AsUtf8(io.RawIOBase):
+    """A stream of another encoding, turned into UTF-8 as it is read."""
 
-    def __init__(self, text: io.TextIOWrapper) -> None:
-        self._text = text
+    def __init__(self, file: io.BufferedReader, encoding: str) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
         self._left = b""
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer)  # type: ignore[arg-type] # any buffer
-        if not self._left:
-            self._left = self._text.read(_BUFFER // 4).encode("utf-8")
-        size = min(len(view), len(self._left))
-        view[:size] = self._left[:size]
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            read = self._file.read1(_BUFFER)
+            self._left = self._decoder.decode(read, final=not read).encode("utf-8")
+            if not read:
+                break
+        size = min(len(buffer), len(self._left))
+        buffer[:size] = self._left[:size]
         self._left = self._left[size:]
         return size
 

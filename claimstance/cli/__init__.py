@@ -9,6 +9,7 @@ Exit codes: 0; 1, some inputs could not be used and each is named; 2, wrong use.
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated
 
@@ -53,6 +54,8 @@ def _root(
 
 def main() -> None:
     """Run the command line; a fault of the input is one line, without a traceback."""
+    # What it has to say of a page is in the error that names the page.
+    logging.getLogger("trafilatura").addHandler(logging.NullHandler())
     try:
         app()
     except InputError as error:
