@@ -13,12 +13,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby, pairwise
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from claimstance.errors import InputError
 from claimstance.labels import CERTAINTIES, CERTAINTY_MEANING, STANCE_MEANING, STANCES, Stance
 from claimstance.records import Prediction
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 #: A sentence whose likeliest stance has less than this probability is flagged.
 SECOND_LOOK_BELOW: Final = 0.6
@@ -161,7 +165,10 @@ class ArticleView:
 
 
 def render_report(
-    predictions: Sequence[Prediction], *, titles: Mapping[str, str | None] | None = None
+    predictions: Sequence[Prediction],
+    *,
+    titles: Mapping[str, str | None] | None = None,
+    index: str | None = None,
 ) -> str:
     """Render predictions as one self-contained HTML page.
 
@@ -172,6 +179,7 @@ def render_report(
         predictions: the sentences of one article or of several, in any order.
         titles: titles by ``article_id``. An article without one goes by its first
             line where that looks like a heading, and by its id otherwise.
+        index: address of the page that lists all articles, if this is one of many.
 
     Returns:
         The page, to be saved as UTF-8. It loads nothing from anywhere.
@@ -179,22 +187,11 @@ def render_report(
     Raises:
         InputError: if there are no predictions, or two for one sentence.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     articles = view_articles(predictions, titles or {})
     sentences = [sentence for article in articles for sentence in article.sentences]
-    environment = Environment(
-        loader=PackageLoader("claimstance"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters.update(
-        csp_hash=csp_hash, excerpt=excerpt, in_words=in_words, percent=percent, words=words
-    )
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2").render(
         articles=articles,
+        index=index,
         title_of={article.article_id: article.title for article in articles},
         sentence_count=len(sentences),
         second_look_count=sum(sentence.second_look for sentence in sentences),
@@ -214,6 +211,24 @@ def render_report(
         certainty_meaning=CERTAINTY_MEANING,
         marks=MARKS,
     )
+
+
+@cache
+def template(name: str) -> Template:
+    """One of the package's templates, in which all that is filled in is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("claimstance"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters.update(
+        csp_hash=csp_hash, excerpt=excerpt, in_words=in_words, percent=percent, words=words
+    )
+    return environment.get_template(name)
 
 
 def view_articles(
@@ -386,13 +401,18 @@ def same_words(one: str, other: str) -> bool:
 
 def count_stances(sentences: Sequence[SentenceView]) -> tuple[Segment, ...]:
     """Count stances, in the order of the labels; those that do not occur are left out."""
-    counts = Counter(sentence.prediction.stance for sentence in sentences)
+    return to_segments(Counter(sentence.prediction.stance for sentence in sentences))
+
+
+def to_segments(counts: Mapping[Stance, int]) -> tuple[Segment, ...]:
+    """The parts of a bar, from how many sentences have each stance."""
+    total = sum(counts.values())
     segments = []
     offset = 0.0
     for stance in STANCES:
-        if counts[stance]:
-            width = 100 * counts[stance] / len(sentences)
-            segments.append(Segment(stance, counts[stance], offset, width, width >= GLYPH_PERCENT))
+        if count := counts.get(stance, 0):
+            width = 100 * count / total
+            segments.append(Segment(stance, count, offset, width, width >= GLYPH_PERCENT))
             offset += width
     return tuple(segments)
 

@@ -18,6 +18,7 @@ import pytest
 from claimstance.labels import CERTAINTIES, STANCES, Certainty, Stance
 from claimstance.records import Prediction
 from claimstance.report import render_report
+from claimstance.report_pages import write_pages
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -229,6 +230,19 @@ def test_page_opens_without_complaint_and_loads_nothing(browser: Browser, page: 
     assert browser.run("document.documentElement.classList.contains('js')"), "the script ran"
     assert browser.complaints() == []
     assert [url for url in browser.requests() if not url.startswith("data:")] == [page.as_uri()]
+
+
+def test_the_pages_of_a_batch_open_without_complaint(browser: Browser, tmp_path: Path) -> None:
+    """The index has no script; from it a click leads to an article, and back."""
+    write_pages(tmp_path / "pages", [*article("one"), *article("two")], {"one": ATTACK})
+    browser.open(tmp_path / "pages" / "index.html")
+
+    assert browser.run("document.title") == "2 articles, read by claimstance"
+    assert browser.run("document.querySelectorAll('script, main img').length") == 0
+    href = browser.run("document.querySelector('.contents a').href")
+    browser.open(Path(href.removeprefix("file://")))
+    assert browser.run("document.querySelector('.meta a').href").endswith("/pages/index.html")
+    assert browser.complaints() == []
 
 
 def test_nothing_in_an_article_runs(browser: Browser, page: Path) -> None:

@@ -23,6 +23,7 @@ from claimstance.inference import Model
 from claimstance.labels import Stance
 from claimstance.outputs import errors_beside, write_predictions
 from claimstance.records import write_records
+from claimstance.report_pages import write_pages
 from claimstance.sources import Format, Meter, find_sources, total_size
 
 #: Sentences up to which the terminal shows them, and who claims what; of more, the counts.
@@ -135,22 +136,31 @@ class _Totals:
 
 
 def end_run(
-    store: PartFolder, outputs: Sequence[Path], threshold: float | None, *, quiet: bool
+    store: PartFolder,
+    outputs: Sequence[Path],
+    report: Path | None,
+    threshold: float | None,
+    *,
+    quiet: bool,
 ) -> int:
     """Join the parts into the outputs, and say what came of the run.
 
     Returns:
         The exit code: 1 if some inputs could not be used.
     """
-    totals = _add_up(store.summaries(), keep_titles=any(p.suffix == ".html" for p in outputs))
+    shown = report is not None or any(path.suffix == ".html" for path in outputs)
+    totals = _add_up(store.summaries(), keep_titles=shown)
+    written = [*outputs, *([report] if report else [])]
     if totals.stances:
         for path in outputs:
             write_predictions(path, store.predictions(), totals.titles)
+        if report is not None:
+            write_pages(report, store.predictions(), totals.titles)
         if not quiet:
-            _print(store, totals, outputs)
+            _print(store, totals, written)
             if threshold is not None:
                 _tell_marked(totals, threshold)
-    errors = errors_beside(outputs[0]) if outputs else None
+    errors = errors_beside(written[0]) if written else None
     if errors is not None:
         errors.unlink(missing_ok=True)  # those of an earlier run
         if totals.faults:
@@ -177,15 +187,15 @@ def _add_up(summaries: Iterator[PartSummary], *, keep_titles: bool) -> _Totals:
     return totals
 
 
-def _print(store: PartFolder, totals: _Totals, outputs: Sequence[Path]) -> None:
+def _print(store: PartFolder, totals: _Totals, written: Sequence[Path]) -> None:
     from claimstance.tables import print_counts, print_predictions
 
     if totals.stances.total() <= SENTENCES_TABLED:
         print_predictions(list(store.predictions()))
     else:
         print_counts(totals.stances, totals.articles)
-    for path in outputs:
-        typer.echo(f"wrote {path}")
+    for path in written:
+        typer.echo(f"wrote {path / 'index.html' if path.is_dir() else path}")
 
 
 def _tell_marked(totals: _Totals, threshold: float) -> None:

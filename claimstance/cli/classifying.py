@@ -10,7 +10,7 @@ from typing import Annotated, Final, Optional
 import typer
 
 from claimstance.articles import Article, read_articles
-from claimstance.errors import InputError
+from claimstance.errors import InputError, must_be_free
 from claimstance.records import Split
 from claimstance.sources import Format, Meter
 
@@ -34,6 +34,10 @@ def classify(
             "-o",
             help="Where to write: .jsonl, .csv, .parquet, or .html for the report. Repeatable.",
         ),
+    ] = None,
+    report: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="A new folder for a page per article and an index of them."),
     ] = None,
     model: Annotated[
         Optional[str],  # noqa: UP045
@@ -91,6 +95,7 @@ def classify(
       claimstance classify article.md -o predictions.jsonl -o report.html
       claimstance classify news/ more.csv --text-column body -o predictions.parquet
       claimstance classify archive.jsonl.gz -o predictions.jsonl --workers 4 --resume
+      claimstance classify news/ -o predictions.jsonl --report pages/
       claimstance classify news/ --abstain 0.9 -o predictions.csv
       claimstance classify article.md --model somebody/their-model
       curl -s https://example.org/story | claimstance classify - --stdin-format html
@@ -105,7 +110,10 @@ def classify(
 
     outputs = output or []
     check_outputs(outputs)
-    _must_differ(inputs, [*outputs, *(errors_beside(path) for path in outputs[:1])])
+    if report is not None:
+        must_be_free(report)
+    written = [*outputs, *([report] if report else [])]
+    _must_differ(inputs, [*outputs, *(errors_beside(path) for path in written[:1])])
     folder = find_model(model) if model else SHIPPED
     loaded = load_model(folder)
     threshold = threshold_for(loaded.settings, abstain) if abstain is not None else None
@@ -124,7 +132,7 @@ def classify(
     )
     engine = make_engine(loaded, folder, threshold, workers)
     with (
-        working_folder(outputs) as parts,
+        working_folder(written) as parts,
         open_parts(
             parts, folder, threshold=threshold, part_sentences=part_size, resume=resume
         ) as store,
@@ -134,8 +142,8 @@ def classify(
             named = _naming_faults(items)
             whole = classify_parts(named, engine, store, stopping=stop.asked, done=done)
         if not whole:
-            stop.say_how_to_go_on(parts, kept=bool(outputs))
-        code = end_run(store, outputs, threshold, quiet=quiet)
+            stop.say_how_to_go_on(parts, kept=bool(written))
+        code = end_run(store, outputs, report, threshold, quiet=quiet)
     raise typer.Exit(code)
 
 
