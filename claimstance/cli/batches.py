@@ -19,6 +19,7 @@ import typer
 
 from claimstance.batch import Engine, PartClassifier, PartFolder, PartSummary, parts_folder
 from claimstance.engines import Processes, in_this_process
+from claimstance.errors import InputError
 from claimstance.inference import Model
 from claimstance.labels import Stance
 from claimstance.outputs import errors_beside, write_predictions
@@ -32,11 +33,33 @@ SENTENCES_TABLED: Final = 2000
 INTERRUPTED: Final = 130
 
 
-def make_engine(model: Model, folder: Path, threshold: float | None, workers: int) -> Engine:
-    """Where parts are classified."""
-    if workers == 1:
-        return in_this_process(PartClassifier(model, threshold))
-    return Processes(workers, folder, threshold)
+def make_engine(
+    name: str,
+    model: Model,
+    folder: Path,
+    threshold: float | None,
+    workers: int | None,
+    ray_address: str | None,
+) -> Engine:
+    """Where parts are classified.
+
+    Raises:
+        InputError: if an address is given for what is no cluster.
+    """
+    if name == "ray":
+        from claimstance.ray_engine import RayActors
+
+        return RayActors(folder, threshold, ray_address, workers)
+    if ray_address is not None:
+        raise InputError(
+            "--ray-address",
+            expected="an address together with --engine ray",
+            found="it alone",
+            fix="add --engine ray, or leave the address out",
+        )
+    if workers is not None and workers > 1:
+        return Processes(workers, folder, threshold)
+    return in_this_process(PartClassifier(model, threshold))
 
 
 @contextmanager

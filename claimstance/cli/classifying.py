@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Final, Optional
+from typing import Annotated, Final, Literal, Optional
 
 import typer
 
@@ -13,6 +13,8 @@ from claimstance.articles import Article, read_articles
 from claimstance.errors import InputError, must_be_free
 from claimstance.records import Split
 from claimstance.sources import Format, Meter
+
+EngineName = Literal["local", "ray"]
 
 #: Faults that are named one by one as they are met; the file of errors holds them all.
 FAULTS_NAMED: Final = 20
@@ -63,13 +65,21 @@ def classify(
         ),
     ] = None,
     workers: Annotated[
-        int,
+        Optional[int],  # noqa: UP045
         typer.Option(
             min=1,
-            help="Processes to classify in, each with its share of the processors. Worth it for "
-            "large inputs.",
+            help="Processes to classify in, each with its share of the processors; 1 if not "
+            "given, on Ray one for each processor.",
         ),
-    ] = 1,
+    ] = None,
+    engine: Annotated[
+        EngineName,
+        typer.Option(help="Where to classify: on this machine, or on a Ray cluster."),
+    ] = "local",
+    ray_address: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="A Ray cluster that runs; one on this machine is started if not given."),
+    ] = None,
     part_size: Annotated[
         int,
         typer.Option(
@@ -96,6 +106,7 @@ def classify(
       claimstance classify news/ more.csv --text-column body -o predictions.parquet
       claimstance classify archive.jsonl.gz -o predictions.jsonl --workers 4 --resume
       claimstance classify news/ -o predictions.jsonl --report pages/
+      claimstance classify news/ -o predictions.jsonl --engine ray --ray-address auto --resume
       claimstance classify news/ --abstain 0.9 -o predictions.csv
       claimstance classify article.md --model somebody/their-model
       curl -s https://example.org/story | claimstance classify - --stdin-format html
@@ -130,7 +141,7 @@ def classify(
             meter=meter,
         )
     )
-    engine = make_engine(loaded, folder, threshold, workers)
+    run = make_engine(engine, loaded, folder, threshold, workers, ray_address)
     with (
         working_folder(written) as parts,
         open_parts(
@@ -140,7 +151,7 @@ def classify(
     ):
         with watched(inputs, stdin_format, meter) as done:
             named = _naming_faults(items)
-            whole = classify_parts(named, engine, store, stopping=stop.asked, done=done)
+            whole = classify_parts(named, run, store, stopping=stop.asked, done=done)
         if not whole:
             stop.say_how_to_go_on(parts, kept=bool(written))
         code = end_run(store, outputs, report, threshold, quiet=quiet)
