@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint evaluate reproduce large rivals clean
+.PHONY: demo test lint evaluate reproduce large rivals bench fuzz clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/python:
@@ -75,6 +75,15 @@ large: $(VENV)/installed-large
 rivals: $(VENV)/installed-dev
 	$(BIN)/python evaluation/rivals.py --out models
 	$(MAKE) evaluate
+
+# Speed and memory of whole runs against the usual ways. Let nothing else run meanwhile.
+bench: $(VENV)/installed-dev
+	$(BIN)/python evaluation/bench.py
+
+# Throws broken input at every reader and the splitter, for MINUTES.
+MINUTES ?= 10
+fuzz: $(VENV)/installed-dev
+	$(BIN)/python tests/fuzz.py --minutes $(MINUTES)
 
 clean:
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from claimstance.cli import app
 from claimstance.labels import STANCE_MEANING
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +46,19 @@ def test_readme_figures_are_those_of_the_results_page() -> None:
     block = README.split("<!-- results: begin -->")[1].split("<!-- results: end -->")[0].strip()
     assert block
     assert block in (ROOT / "evaluation" / "results" / "README.md").read_text(encoding="utf-8")
+
+
+def test_documented_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every option of every `claimstance …` line of every page."""
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    lines = re.findall(r"^\$ (?:\.venv/bin/)?claimstance (.+)$", text, flags=re.MULTILINE)
+    assert len(lines) > 10
+    for line in lines:
+        words = line.split(" # ")[0].split()
+        command = words[: 2 if words[0] == "corpus" else 1]
+        app([*command, "--help"], standalone_mode=False)
+        known = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", capsys.readouterr().out))
+        assert {word for word in words if word.startswith("-") and word != "-"} <= known, line
 
 
 def test_make_targets_exist() -> None:

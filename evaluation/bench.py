@@ -1,0 +1,276 @@
+"""How fast is a whole run, and how much memory does it take? Against the usual ways.
+
+    python evaluation/bench.py [--sentences 4000] [--rounds 3] [--threads 2]
+
+Every system labels the same sentences of the corpus, from a file to a file, in a process of
+its own that starts cold: start of Python, loading and writing count. All of them have the
+same encoder, all-MiniLM-L6-v2, but ours reads each sentence with its neighbours and
+title, and gives stance, certainty, source and cues, where the others read it alone and give
+one label:
+
+- ``ours``: ``claimstance classify``, with one process and with several;
+- ``pipeline``: ``pipeline("text-classification")`` of transformers, batches of 1 and of 32;
+- ``torch loop``: transformers' model in a plain loop, batches of 32, in the order given;
+- ``setfit``: SetFit's ``predict``: sentence-transformers' encoder and logistic regression.
+
+The heads of the others are random: what they say does not count here, and costs the same.
+Rounds go around all systems, so that what else the machine does falls on all alike. Writes
+``results/speed.json`` and the table ``results/speed.md``; let nothing else run meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from claimstance.backbones import find_backbone
+from claimstance.corpus import load_split
+from claimstance.errors import run_script
+from claimstance.inference import chunks
+from claimstance.labels import STANCES
+from claimstance.records import write_text
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "evaluation" / "results"
+BACKBONE: Final = "sentence-transformers/all-MiniLM-L6-v2"
+#: The longest sentence, in tokens, that the others read.
+MOST_TOKENS: Final = 256
+
+#: The systems, with what the table calls them, in its order.
+LABELS: Final = {
+    "pipeline-1": "transformers `pipeline`, batches of 1",
+    "pipeline-32": "transformers `pipeline`, batches of 32",
+    "torch-loop": "plain torch loop, batches of 32",
+    "setfit": "SetFit",
+    "ours": "`claimstance classify`",
+    "ours-2": "`claimstance classify --workers 2`",
+}
+#: What the ratios refer to.
+REFERENCE: Final = "pipeline-32"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One system over all rounds; memory is that of the largest process."""
+
+    seconds: list[float]
+    sentences_per_second: float
+    peak_megabytes: float
+
+
+def main() -> None:
+    """Measure all systems, or be one of them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sentences", type=int, default=4000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", nargs="+", choices=LABELS, default=list(LABELS))
+    parser.add_argument("--be", nargs=3, metavar=("SYSTEM", "INPUT", "OUTPUT"), help="internal")
+    arguments = parser.parse_args()
+    if arguments.be:
+        name, source, target = arguments.be
+        be(name, Path(source), Path(target))
+        return
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
+    os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        count = write_news(Path(folder), arguments.sentences)
+        save_backbone(Path(folder) / "classifier")
+        timings = measure(arguments.only, Path(folder), count, arguments.rounds)
+    write_results(timings, count, arguments.threads)
+
+
+def write_news(folder: Path, sentences: int) -> int:
+    """Write whole articles of the corpus until there are so many sentences.
+
+    Returns:
+        How many there are.
+    """
+    rows: list[dict[str, Any]] = []
+    texts: list[str] = []
+    for split in ("test", "dev", "train"):
+        for article in load_split(ROOT / "data" / "corpus", split):
+            if len(texts) >= sentences:
+                break
+            facts, own = article.facts, [s.text for s in article.sentences]
+            rows.append({"id": facts.article_id, "title": facts.title, "sentences": own})
+            texts += own
+    for name, items in [("articles.jsonl", rows), ("sentences.jsonl", texts)]:
+        lines = (json.dumps(item, ensure_ascii=False) for item in items)
+        write_text(folder / name, "\n".join(lines) + "\n")
+    return len(texts)
+
+
+def save_backbone(folder: Path) -> None:
+    """The encoder with a random head of six labels, as transformers loads it."""
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    backbone = find_backbone(BACKBONE, None)
+    names = dict(enumerate(STANCES))
+    model = AutoModelForSequenceClassification.from_pretrained(
+        backbone, num_labels=len(STANCES), id2label=names
+    )
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(backbone).save_pretrained(folder)
+
+
+# The others.
+
+
+def be(name: str, source: Path, target: Path) -> None:
+    """Label the sentences of a file as the system of that name does."""
+    texts = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
+    labels = _OTHERS[name](texts, source.parent / "classifier")
+    write_text(target, "".join(f"{json.dumps(label)}\n" for label in labels))
+
+
+def _pipeline(texts: Sequence[str], folder: Path, batch: int) -> list[Any]:
+    from transformers import pipeline
+
+    classify = pipeline("text-classification", model=str(folder), device="cpu")
+    return list(classify(list(texts), batch_size=batch, truncation=True, max_length=MOST_TOKENS))
+
+
+def _torch_loop(texts: Sequence[str], folder: Path) -> list[Any]:
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    labels: list[Any] = []
+    with torch.inference_mode():
+        for chunk in chunks(texts, 32):
+            batch = tokenizer(
+                chunk, padding=True, truncation=True, max_length=MOST_TOKENS, return_tensors="pt"
+            )
+            labels += model(**batch).logits.softmax(-1).tolist()
+    return labels
+
+
+def _setfit(texts: Sequence[str], folder: Path) -> list[Any]:
+    import numpy as np
+    from sentence_transformers import SentenceTransformer
+    from setfit import SetFitModel
+    from sklearn.linear_model import LogisticRegression
+
+    body = SentenceTransformer(str(find_backbone(BACKBONE, None)), device="cpu")
+    body.max_seq_length = MOST_TOKENS
+    width = body.get_embedding_dimension()
+    generator = np.random.default_rng(0)
+    head = LogisticRegression().fit(generator.normal(size=(60, width)), [*STANCES] * 10)
+    return [str(label) for label in SetFitModel(body, head).predict(list(texts))]
+
+
+_OTHERS: Final[dict[str, Callable[[Sequence[str], Path], list[Any]]]] = {
+    "pipeline-1": lambda texts, folder: _pipeline(texts, folder, 1),
+    "pipeline-32": lambda texts, folder: _pipeline(texts, folder, 32),
+    "torch-loop": _torch_loop,
+    "setfit": _setfit,
+}
+
+
+# Measuring.
+
+
+def command_of(name: str, folder: Path, output: Path) -> list[str]:
+    """The command that labels the news as a system does."""
+    if name.startswith("ours"):
+        _, _, workers = name.partition("-")
+        command = [sys.executable, "-m", "claimstance", "classify", str(folder / "articles.jsonl")]
+        return [*command, "-q", "-o", str(output), "--workers", workers or "1"]
+    return [sys.executable, __file__, "--be", name, str(folder / "sentences.jsonl"), str(output)]
+
+
+def measure(names: Sequence[str], folder: Path, count: int, rounds: int) -> dict[str, Timing]:
+    """Run every system once per round, each in a process of its own."""
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    peaks: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds):
+        for name in names:
+            output = folder / f"{name}-{number}.jsonl"
+            start = time.perf_counter()
+            with subprocess.Popen(command_of(name, folder, output), stderr=subprocess.DEVNULL) as p:
+                _, status, usage = os.wait4(p.pid, 0)
+                p.returncode = os.waitstatus_to_exitcode(status)
+            seconds[name].append(time.perf_counter() - start)
+            peaks[name].append(usage.ru_maxrss / 1024)
+            labelled = len(output.read_text(encoding="utf-8").splitlines())
+            if p.returncode or labelled != count:
+                sys.exit(f"{name} ended with {p.returncode} and {labelled} of {count} sentences")
+            print(
+                f"round {number + 1}, {name}: {count / seconds[name][-1]:.0f} a second", flush=True
+            )
+    return {
+        name: Timing(seconds[name], count / median(seconds[name]), max(peaks[name]))
+        for name in names
+    }
+
+
+def write_results(timings: dict[str, Timing], count: int, threads: int) -> None:
+    """Write the figures and their table."""
+    facts = {
+        "command": "python evaluation/bench.py",
+        "sentences": count,
+        "threads": threads,
+        "machine": platform.machine(),
+        "processor": processor(),
+        "systems": {name: asdict(timing) for name, timing in timings.items()},
+    }
+    write_text(RESULTS / "speed.json", json.dumps(facts, indent=1) + "\n")
+    write_text(RESULTS / "speed.md", "\n".join(table(timings, facts)) + "\n")
+
+
+def processor() -> str:
+    """What the processor is called, and whether it multiplies 8-bit numbers (VNNI)."""
+    text = (
+        Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    )
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+    return f"{names[0] if names else 'unknown'}{', with VNNI' if 'avx512_vnni' in text else ''}"
+
+
+def table(timings: dict[str, Timing], facts: dict[str, Any]) -> list[str]:
+    """The page with the figures."""
+    rounds = len(next(iter(timings.values())).seconds)
+    lines = [
+        "# Speed of whole runs",
+        "",
+        f"`{facts['command']}`, {facts['sentences']:,} sentences of the corpus from a file to a "
+        f"file, {facts['threads']} threads ({facts['processor']}), median of {rounds} rounds. A "
+        "run is a process of its own: its start, loading the model and writing count. What each "
+        "system does is told in the script's first lines. Speeds depend on the machine; ratios "
+        "are what can be compared.",
+        "",
+        "| | speed | ratio, slowest to fastest round | peak memory, MB |",
+        "| --- | --: | --: | --: |",
+    ]
+    reference = timings.get(REFERENCE)
+    for name, timing in timings.items():
+        ratio = "" if reference is None else spread(timing, reference)
+        lines.append(
+            f"| {LABELS[name]} | {timing.sentences_per_second:.0f} a second | {ratio} | "
+            f"{timing.peak_megabytes:.0f} |"
+        )
+    return lines
+
+
+def spread(timing: Timing, reference: Timing) -> str:
+    """The ratio of the medians, and the least and greatest of the same round."""
+    rounds = [b / a for a, b in zip(timing.seconds, reference.seconds, strict=True)]
+    middle = median(reference.seconds) / median(timing.seconds)
+    return f"{middle:.2f}, {min(rounds):.2f} to {max(rounds):.2f}"
+
+
+if __name__ == "__main__":
+    run_script(main)
