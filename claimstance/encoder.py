@@ -25,18 +25,21 @@ from claimstance.windows import Batch, Window, cut_windows, encode_article, stac
 Logits = tuple[Floats, Floats, Floats]
 Engine = Callable[[Batch], Logits]
 
-#: Most tokens in a batch, padding included: larger ones overflow the processor's cache.
+#: Most tokens in a batch, padding included. Torch likes many; ONNX Runtime on a processor is
+#: quickest when all that a layer makes of a batch stays in the cache.
 BATCH_TOKENS: Final = 4096
+ONNX_BATCH_TOKENS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderModel:
-    """A model that reads windows."""
+    """A model that reads windows, so many tokens at a time."""
 
     settings: ModelSettings
     windows: WindowSettings
     tokenizer: Tokenizer
     engine: Engine
+    batch_tokens: int = BATCH_TOKENS
 
     def score(self, texts: Sequence[Text]) -> list[Scores]:
         """Score articles, one `Scores` each, in the same order."""
@@ -54,7 +57,7 @@ class EncoderModel:
         """The logits of each window, computed in batches of like length."""
         order = sorted(range(len(windows)), key=lambda i: len(windows[i].input_ids))
         scored: dict[int, Logits] = {}
-        for batch in _by_tokens(order, windows):
+        for batch in _by_tokens(order, windows, self.batch_tokens):
             chosen = [windows[i] for i in batch]
             stance, certainty, tags = self.engine(stack_windows(chosen, self.windows.pad_id))
             for row, index in enumerate(batch):
@@ -62,12 +65,15 @@ class EncoderModel:
         return [scored[i] for i in range(len(windows))]
 
 
-def _by_tokens(order: Sequence[int], windows: Sequence[Window]) -> list[list[int]]:
-    """Group windows, given shortest first, so that no padded batch exceeds ``BATCH_TOKENS``."""
+def _by_tokens(order: Sequence[int], windows: Sequence[Window], most: int) -> list[list[int]]:
+    """Group windows, given shortest first, so that no padded batch has more tokens than ``most``.
+
+    A window that has more is a batch to itself.
+    """
     batches: list[list[int]] = []
     for index in order:
         width = len(windows[index].input_ids)
-        if batches and (len(batches[-1]) + 1) * width <= BATCH_TOKENS:
+        if batches and (len(batches[-1]) + 1) * width <= most:
             batches[-1].append(index)
         else:
             batches.append([index])
@@ -128,7 +134,9 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     return tokenizer
 
 
-def make_encoder_model(folder: Path, settings: ModelSettings, engine: Engine) -> EncoderModel:
+def make_encoder_model(
+    folder: Path, settings: ModelSettings, engine: Engine, batch_tokens: int = BATCH_TOKENS
+) -> EncoderModel:
     """Put the parts of a model that reads windows together."""
     if settings.windows is None:
         raise InputError(
@@ -137,7 +145,7 @@ def make_encoder_model(folder: Path, settings: ModelSettings, engine: Engine) ->
             found="none",
             fix="train the model again",
         )
-    return EncoderModel(settings, settings.windows, load_tokenizer(folder), engine)
+    return EncoderModel(settings, settings.windows, load_tokenizer(folder), engine, batch_tokens)
 
 
 def load_onnx_model(
@@ -165,4 +173,4 @@ def load_onnx_model(
         )
         return stance, certainty, tags
 
-    return make_encoder_model(folder, settings, engine)
+    return make_encoder_model(folder, settings, engine, ONNX_BATCH_TOKENS)

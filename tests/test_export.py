@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from claimstance import export
+from claimstance import export, quantisation
 from claimstance.corpus import LabelledArticle
 from claimstance.encoder import EncoderModel, load_onnx_model
 from claimstance.encoder_torch import load_network, load_torch_model
@@ -136,9 +136,11 @@ def test_int8_is_smaller_and_labels_nearly_alike(
 ) -> None:
     # Processors round int8 differently; of 84 sentences some may lie on the border.
     monkeypatch.setattr(export, "LEAST_AGREEMENT", 0.9)
-    # The tiny network's matrices and tables are smaller than a real one's blocks.
-    monkeypatch.setattr(export, "BLOCK", 16)
-    monkeypatch.setattr(export, "BIG", 16)
+    monkeypatch.setattr(export, "MOST_POINTS_LOST", 10)
+    # The tiny network's matrices and tables are smaller than a real one's.
+    monkeypatch.setattr(quantisation, "SMALLEST_SIDE", 16)
+    monkeypatch.setattr(quantisation, "SHARED_COLUMNS", 32)
+    monkeypatch.setattr(quantisation, "LARGE_TABLE", 16)
     gate = export.export_model(tiny_model, tmp_path / "int8", articles)
     small, large = (f / ONNX_FILE for f in (tmp_path / "int8", tiny_onnx))
     assert small.stat().st_size < large.stat().st_size * 0.75
@@ -231,7 +233,7 @@ def test_a_model_whose_labels_change_is_refused(
     monkeypatch.setattr(export, "load_network", other_network)
     out = tmp_path / "out"
     error = refuses(
-        f"{out}: expected the labels of the trained model on 99% of dev, found ",
+        f"{out}: expected the labels of the trained model on 98% of dev, found ",
         export.export_model,
         tiny_model,
         out,

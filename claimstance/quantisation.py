@@ -1,0 +1,186 @@
+"""A network in ONNX, made smaller and faster: its matrices multiplied in 8-bit integers.
+
+What goes into a matrix is rounded to 8 bits as it comes, with a scale for each token
+(Yao et al. 2022, "ZeroQuant"): one scale for a whole batch would follow its largest
+number. Wide inputs have a scale for each few hundred columns. Weights have a scale for
+each column, and 7 bits: sums of two products then fit into 16 bits, in which older
+processors add them up, so that every processor gives the same labels. Tables of
+embeddings keep one scale per row.
+
+Only operators of the ONNX standard are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper, numpy_helper
+
+Weights = npt.NDArray[np.float32]
+
+#: Matrices with a side smaller than this stay as they are.
+SMALLEST_SIDE: Final = 64
+#: Most columns of an input that share a scale.
+SHARED_COLUMNS: Final = 384
+#: Rows from which a table of embeddings is worth storing in int8.
+LARGE_TABLE: Final = 256
+
+#: Weights are whole numbers from -63 to 63.
+WEIGHT_STEPS: Final = 63
+#: An input that may be negative is a whole number from 1 to 255, and 128 stands for 0.
+SIGNED_STEPS: Final = 127
+#: One that is not is a whole number from 0 to 255.
+UNSIGNED_STEPS: Final = 255
+#: No GELU gives less than this: with it added, all is positive, and steps are half as wide.
+GELU_LEAST: Final = 0.17
+#: Less than any scale, so that a token of zeros divides by no zero.
+TINY: Final = 1e-9
+
+
+def quantise(model: onnx.ModelProto) -> None:
+    """Turn the large matrices and tables of a float model into 8-bit ones, in place."""
+    graph = model.graph
+    nodes = list(graph.node)
+    constants = _Constants(graph)
+    makers = {output: node.op_type for node in nodes for output in node.output}
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    made: list[onnx.NodeProto] = []
+    for node in nodes:
+        tensor = weights.get(node.input[1]) if node.op_type == "MatMul" else None
+        if tensor is not None and min(tensor.dims) >= SMALLEST_SIDE:
+            is_gelu = makers.get(node.input[0]) == "Gelu"
+            made += _product(node, numpy_helper.to_array(tensor), constants, is_gelu=is_gelu)
+            continue
+        tensor = weights.get(node.input[0]) if node.op_type == "Gather" else None
+        if tensor is not None and len(tensor.dims) == 2 and tensor.dims[0] >= LARGE_TABLE:
+            made += _look_up(node, numpy_helper.to_array(tensor), constants)
+            continue
+        made.append(node)
+    del graph.node[:]
+    graph.node.extend(made)
+    used = {name for node in made for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+
+
+class _Constants:
+    """Adds constants to a graph, each once."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self._graph = graph
+        self._names: set[str] = set()
+
+    def add(self, name: str, value: npt.NDArray[np.generic]) -> str:
+        """Add a constant; returns its name."""
+        if name not in self._names:
+            self._names.add(name)
+            self._graph.initializer.append(numpy_helper.from_array(value, name))
+        return name
+
+    def number(self, value: float) -> str:
+        """Add a float."""
+        return self.add(f"float_{value}", np.array(value, np.float32))
+
+
+def _product(
+    node: onnx.NodeProto, weights: Weights, constants: _Constants, *, is_gelu: bool
+) -> Iterator[onnx.NodeProto]:
+    """The nodes that stand in for a product with constant weights, shape (inputs, outputs)."""
+    data, name = node.input[0], f"{node.output[0]}_int8"
+    if is_gelu:
+        shifted = f"{name}_shifted"
+        yield helper.make_node("Add", [data, constants.number(GELU_LEAST)], [shifted])
+        data = shifted
+    groups = _groups(weights.shape[0])
+    pieces = [data]
+    if groups > 1:
+        pieces = [f"{name}_piece{number}" for number in range(groups)]
+        sizes = np.array([weights.shape[0] // groups] * groups, np.int64)
+        lengths = constants.add(f"{name}_sizes", sizes)
+        yield helper.make_node("Split", [data, lengths], pieces, axis=-1)
+    summands = []
+    too_much = np.zeros(weights.shape[1], np.float32)
+    for number, piece in enumerate(pieces):
+        rounded, scales = _round_columns(np.split(weights, groups)[number])
+        too_much += GELU_LEAST * (rounded * scales).sum(axis=0, dtype=np.float32)
+        summand = f"{name}_part{number}"
+        yield from _integer_product(piece, rounded, scales, summand, constants, signed=not is_gelu)
+        summands.append(summand)
+    if is_gelu:
+        summands.append(constants.add(f"{name}_correction", -too_much))
+    yield helper.make_node("Sum", summands, [node.output[0]])
+
+
+def _groups(columns: int) -> int:
+    """Into how many pieces of one width an input is divided."""
+    wanted = -(-columns // SHARED_COLUMNS)
+    return next(n for n in range(wanted, columns + 1) if columns % n == 0)
+
+
+def _round_columns(weights: Weights) -> tuple[npt.NDArray[np.int8], Weights]:
+    """Weights as whole numbers, and the scale of each column."""
+    scales = np.maximum(np.abs(weights).max(axis=0), TINY) / WEIGHT_STEPS
+    return np.round(weights / scales).astype(np.int8), scales.astype(np.float32)
+
+
+def _integer_product(
+    data: str,
+    rounded: npt.NDArray[np.int8],
+    scales: Weights,
+    output: str,
+    constants: _Constants,
+    *,
+    signed: bool,
+) -> Iterator[onnx.NodeProto]:
+    """Round the input to 8 bits, token by token, multiply, and undo the scales.
+
+    The runtime does what several products have in common, as queries, keys and values do, once.
+    """
+    steps, zero = (SIGNED_STEPS, SIGNED_STEPS + 1) if signed else (UNSIGNED_STEPS, 0)
+    last = constants.add("last_axis", np.array([-1], np.int64))
+
+    def name(what: str) -> str:
+        return f"{output}_{what}"
+
+    size = data
+    if signed:
+        size = name("size")
+        yield helper.make_node("Abs", [data], [size])
+    yield helper.make_node("ReduceMax", [size, last], [name("largest")], keepdims=1)
+    yield helper.make_node("Max", [name("largest"), constants.number(TINY)], [name("range")])
+    yield helper.make_node("Div", [constants.number(steps), name("range")], [name("steps")])
+    yield helper.make_node("Mul", [data, name("steps")], [name("scaled")])
+    scaled = name("scaled")
+    if signed:
+        scaled = name("moved")
+        yield helper.make_node("Add", [name("scaled"), constants.number(zero)], [scaled])
+    yield helper.make_node("Round", [scaled], [name("rounded")])
+    yield helper.make_node("Cast", [name("rounded")], [name("uint8")], to=onnx.TensorProto.UINT8)
+    matrix = constants.add(name("weights"), rounded)
+    zero_point = constants.add(f"zero_{zero}", np.array(zero, np.uint8))
+    yield helper.make_node("MatMulInteger", [name("uint8"), matrix, zero_point], [name("integers")])
+    yield helper.make_node("Cast", [name("integers")], [name("float")], to=onnx.TensorProto.FLOAT)
+    yield helper.make_node("Mul", [name("float"), name("range")], [name("by_token")])
+    columns = constants.add(name("scales"), (scales / steps).astype(np.float32))
+    yield helper.make_node("Mul", [name("by_token"), columns], [output])
+
+
+def _look_up(
+    node: onnx.NodeProto, table: Weights, constants: _Constants
+) -> Iterator[onnx.NodeProto]:
+    """The nodes that stand in for looking up rows of a table, shape (rows, features)."""
+    scales = np.maximum(np.abs(table).max(axis=1, keepdims=True), TINY) / 127
+    small = constants.add(f"{node.input[0]}_int8", np.round(table / scales).astype(np.int8))
+    factors = constants.add(f"{node.input[0]}_scales", scales.astype(np.float32))
+    ids, output = node.input[1], node.output[0]
+    yield helper.make_node("Gather", [small, ids], [f"{output}_int8"])
+    yield helper.make_node(
+        "Cast", [f"{output}_int8"], [f"{output}_float"], to=onnx.TensorProto.FLOAT
+    )
+    yield helper.make_node("Gather", [factors, ids], [f"{output}_scale"])
+    yield helper.make_node("Mul", [f"{output}_float", f"{output}_scale"], [output])
