@@ -108,3 +108,19 @@ def test_a_table_keeps_a_scale_per_row() -> None:
     found = run(model, ids=np.arange(300))
     size = np.abs(table).max(axis=1, keepdims=True)
     assert (np.abs(found - table) / size).max() < 0.005
+
+
+def test_a_normalisation_is_the_same() -> None:
+    x, gain, bias = some(2, 3, 40) * 30, some(40, seed=1), some(40, seed=2)
+    graph = helper.make_graph(
+        [helper.make_node("LayerNormalization", ["x", "g", "b"], ["y"], epsilon=1e-12)],
+        "normalisation",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [2, 3, 40])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [2, 3, 40])],
+        [numpy_helper.from_array(gain, "g"), numpy_helper.from_array(bias, "b")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    before = run(model, x=x)
+    quantise(model)
+    assert "LayerNormalization" not in {n.op_type for n in model.graph.node}
+    assert np.allclose(run(model, x=x), before, atol=1e-5)
