@@ -8,7 +8,8 @@ same encoder, all-MiniLM-L6-v2, but ours reads each sentence with its neighbours
 title, and gives stance, certainty, source and cues, where the others read it alone and give
 one label:
 
-- ``ours``: ``claimstance classify``, with one process and with several;
+- ``ours``: ``claimstance classify``, with one process, with two, and with two actors on a Ray
+  cluster that is started for it;
 - ``pipeline``: ``pipeline("text-classification")`` of transformers, batches of 1 and of 32;
 - ``torch loop``: transformers' model in a plain loop, batches of 32, in the order given;
 - ``setfit``: SetFit's ``predict``: sentence-transformers' encoder and logistic regression.
@@ -34,7 +35,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from claimstance.articles import Article, read_articles
 from claimstance.backbones import find_backbone
+from claimstance.batch import cut_parts
 from claimstance.corpus import load_split
 from claimstance.errors import run_script
 from claimstance.inference import chunks
@@ -55,7 +58,12 @@ LABELS: Final = {
     "setfit": "SetFit",
     "ours": "`claimstance classify`",
     "ours-2": "`claimstance classify --workers 2`",
+    "ours-ray-2": "`claimstance classify --engine ray --workers 2`",
 }
+#: Sentences in a part: few enough that two processes have the same to do.
+PART_SENTENCES: Final = 256
+#: Articles of a very large archive.
+ARCHIVE: Final = 100_000_000
 #: What the ratios refer to.
 REFERENCE: Final = "pipeline-32"
 
@@ -88,7 +96,12 @@ def main() -> None:
         count = write_news(Path(folder), arguments.sentences)
         save_backbone(Path(folder) / "classifier")
         timings = measure(arguments.only, Path(folder), count, arguments.rounds)
-    write_results(timings, count, arguments.threads)
+        extra = {
+            "sentences_read_per_second": reading_speed(Path(folder)),
+            "sentences_per_article": mean_length(),
+            "seconds_from_a_cold_start": cold_starts(Path(folder)),
+        }
+    write_results(timings, count, arguments.threads, extra)
 
 
 def write_news(folder: Path, sentences: int) -> int:
@@ -186,9 +199,10 @@ _OTHERS: Final[dict[str, Callable[[Sequence[str], Path], list[Any]]]] = {
 def command_of(name: str, folder: Path, output: Path) -> list[str]:
     """The command that labels the news as a system does."""
     if name.startswith("ours"):
-        _, _, workers = name.partition("-")
         command = [sys.executable, "-m", "claimstance", "classify", str(folder / "articles.jsonl")]
-        return [*command, "-q", "-o", str(output), "--workers", workers or "1"]
+        command += ["-q", "-o", str(output), "--part-size", str(PART_SENTENCES)]
+        command += ["--engine", "ray"] if "-ray" in name else []
+        return [*command, "--workers", name[-1] if name[-1].isdigit() else "1"]
     return [sys.executable, __file__, "--be", name, str(folder / "sentences.jsonl"), str(output)]
 
 
@@ -217,7 +231,42 @@ def measure(names: Sequence[str], folder: Path, count: int, rounds: int) -> dict
     }
 
 
-def write_results(timings: dict[str, Timing], count: int, threads: int) -> None:
+def reading_speed(folder: Path) -> float:
+    """Sentences per second that one process reads from rows of text, splits and hands out."""
+    rows = (folder / "articles.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = ({"id": r["id"], "text": " ".join(r["sentences"])} for r in map(json.loads, rows))
+    path = folder / "texts.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in texts), encoding="utf-8")
+    start, read = time.perf_counter(), 0
+    for part in cut_parts(read_articles([str(path)])):
+        read += sum(len(item.sentences) for item in part.items if isinstance(item, Article))
+        assert part.name
+    return read / (time.perf_counter() - start)
+
+
+#: What is started cold, and what it is asked.
+COLD: Final = {
+    "the demo article": ["classify", str(ROOT / "data" / "demo" / "article.md"), "-q"],
+    "--help": ["--help"],
+}
+
+
+def cold_starts(folder: Path, rounds: int = 7) -> dict[str, float]:
+    """Seconds, the median of some rounds, from a command to its end."""
+    seconds: dict[str, list[float]] = {name: [] for name in COLD}
+    for number in range(rounds):
+        for name, arguments in COLD.items():
+            output = ["-o", str(folder / f"cold{number}.jsonl")] if "classify" in arguments else []
+            start = time.perf_counter()
+            command = [sys.executable, "-m", "claimstance", *arguments, *output]
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+            seconds[name].append(time.perf_counter() - start)
+    return {name: median(found) for name, found in seconds.items()}
+
+
+def write_results(
+    timings: dict[str, Timing], count: int, threads: int, extra: dict[str, Any]
+) -> None:
     """Write the figures and their table."""
     facts = {
         "command": "python evaluation/bench.py",
@@ -225,10 +274,13 @@ def write_results(timings: dict[str, Timing], count: int, threads: int) -> None:
         "threads": threads,
         "machine": platform.machine(),
         "processor": processor(),
+        **extra,
         "systems": {name: asdict(timing) for name, timing in timings.items()},
     }
     write_text(RESULTS / "speed.json", json.dumps(facts, indent=1) + "\n")
-    write_text(RESULTS / "speed.md", "\n".join(table(timings, facts)) + "\n")
+    write_text(
+        RESULTS / "speed.md", "\n".join([*table(timings, facts), *sizing(timings, facts)]) + "\n"
+    )
 
 
 def processor() -> str:
@@ -262,7 +314,43 @@ def table(timings: dict[str, Timing], facts: dict[str, Any]) -> list[str]:
             f"| {LABELS[name]} | {timing.sentences_per_second:.0f} a second | {ratio} | "
             f"{timing.peak_megabytes:.0f} |"
         )
-    return lines
+    cold = facts["seconds_from_a_cold_start"]
+    said = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in cold.items())
+    return [*lines, "", f"From a cold start to the end of the command (median of 7): {said}."]
+
+
+def mean_length() -> float:
+    """Sentences in an article of the corpus, on average."""
+    lengths = [len(a.sentences) for a in load_split(ROOT / "data" / "corpus", "train")]
+    return sum(lengths) / len(lengths)
+
+
+def sizing(timings: dict[str, Timing], facts: dict[str, Any]) -> list[str]:
+    """What a large run takes, from what was measured."""
+    if "ours-2" not in timings:
+        return []
+    timing, threads = timings["ours-2"], facts["threads"]
+    per_core = timing.sentences_per_second / threads
+    million = 1e6 / per_core / 3600
+    archive = ARCHIVE * facts["sentences_per_article"] / per_core / 3600
+    reading = facts["sentences_read_per_second"]
+    return [
+        "",
+        "## Sizing",
+        "",
+        f"One of these cores labels {per_core:.0f} sentences a second (`--workers 2`, start "
+        f"included): **{million:.1f} core-hours per million sentences**. Parts are independent of "
+        "each other, so the work grows in proportion, and cores divide it; what they share is the "
+        f"process that reads. It reads, splits and names {reading:,.0f} sentences a second, enough "
+        f"for {reading / per_core:.0f} cores like these; for more of them, divide the input and "
+        "start several runs.",
+        "",
+        f"{ARCHIVE:,} articles of {facts['sentences_per_article']:.0f} sentences would take "
+        f"{archive:,.0f} core-hours: on 64 cores {archive / 64 / 24:.0f} days, on 1,024 (in "
+        f"{max(1, round(1024 * per_core / reading)):.0f} or more runs) {archive / 1024:.0f} hours. "
+        "That is reckoned from the figures above; no run of that size was made. Each actor or "
+        f"worker takes about {timing.peak_megabytes:.0f} MB.",
+    ]
 
 
 def spread(timing: Timing, reference: Timing) -> str:

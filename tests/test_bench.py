@@ -1,0 +1,64 @@
+"""The benchmark: each system does its work, and the page says what was measured."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.syspath_prepend(ROOT / "evaluation")
+    import bench
+
+    yield bench
+    sys.modules.pop("bench")
+
+
+def test_a_run_of_ours_is_timed(bench: Any, tmp_path: Path) -> None:
+    """With the model that ships, in processes of their own."""
+    count = bench.write_news(tmp_path, 20)
+    assert 20 <= count < 60
+    timings = bench.measure(["ours"], tmp_path, count, rounds=1)
+    timing = timings["ours"]
+    assert timing.sentences_per_second == count / timing.seconds[0]
+    assert 50 < timing.peak_megabytes < 500
+    assert bench.reading_speed(tmp_path) > 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pipeline-32", "torch-loop"])
+def test_the_others_label_every_sentence(bench: Any, tmp_path: Path, name: str) -> None:
+    count = bench.write_news(tmp_path, 20)
+    bench.save_backbone(tmp_path / "classifier")
+    bench.be(name, tmp_path / "sentences.jsonl", tmp_path / "out.jsonl")
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == count
+    assert all(json.loads(line) for line in lines)
+
+
+def test_the_page_is_made_of_the_figures(bench: Any) -> None:
+    timings = {
+        "pipeline-32": bench.Timing([20.0, 10.0, 20.0], 200.0, 600.0),
+        "ours": bench.Timing([4.0, 4.0, 5.0], 1000.0, 200.0),
+        "ours-2": bench.Timing([2.0, 2.0, 2.0], 2000.0, 150.0),
+    }
+    facts = {
+        "command": "x", "sentences": 4000, "threads": 2, "processor": "a processor",
+        "sentences_read_per_second": 50_000.0, "sentences_per_article": 20.0,
+        "seconds_from_a_cold_start": {"--help": 0.25},
+    }  # fmt: skip
+    page = "\n".join([*bench.table(timings, facts), *bench.sizing(timings, facts)])
+    assert "| `claimstance classify` | 1000 a second | 5.00, 2.50 to 5.00 | 200 |" in page
+    assert "--help 0.25 s" in page
+    assert "**0.3 core-hours per million sentences**" in page
+    assert "enough for 50 cores like these" in page
+    # 100 million articles of 20 sentences at 1,000 a second and core.
+    assert "would take 556 core-hours" in page
