@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,17 +131,46 @@ class PartClassifier:
         Returns:
             The content of its file.
         """
-        articles = [item for item in part.items if isinstance(item, Article)]
-        predictions = [p for one in classify(self.model, articles) for p in one]
+        labelled, faults = self._label(part.items)
+        predictions = [p for _, one in labelled for p in one]
         if self.threshold is not None:
             predictions = mark_for_review(predictions, self.threshold)
         summary = PartSummary(
-            titles={a.id: a.title for a in articles},
+            titles={article.id: article.title for article, _ in labelled},
             stances=dict(Counter(p.stance for p in predictions)),
             marked=sum(bool(p.needs_review) for p in predictions),
-            faults=tuple(_fault(i) for i in part.items if isinstance(i, InputError)),
+            faults=tuple(map(_fault, faults)),
         )
         return b"".join(map(record_line, [summary, *predictions]))
+
+    def _label(
+        self, items: Sequence[Article | InputError]
+    ) -> tuple[list[tuple[Article, list[Prediction]]], list[InputError]]:
+        """Label articles together; if that fails, one by one, to find the one at fault."""
+        articles = [item for item in items if isinstance(item, Article)]
+        faults = [item for item in items if isinstance(item, InputError)]
+        try:
+            return list(zip(articles, classify(self.model, articles), strict=True)), faults
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a model stumbles over
+            if len(articles) == 1:
+                return [], [*faults, _stumbled(articles[0], error)]
+        labelled = []
+        for article in articles:
+            found, stumbles = self._label([article])
+            labelled += found
+            faults += stumbles
+        return labelled, faults
+
+
+def _stumbled(article: Article, error: Exception) -> InputError:
+    return InputError(
+        f"article {article.id!r}",
+        expected="an article that the model can label",
+        found=f"one at which it failed ({type(error).__name__}: {error})",
+        fix="leave it out, and report this with the article",
+    )
 
 
 def _fault(error: InputError) -> Fault:

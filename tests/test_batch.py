@@ -122,6 +122,26 @@ def test_a_run_gives_what_classifying_gives(
     assert {i: t for s in summaries for i, t in s.titles.items()} == {a.id: None for a in articles}
 
 
+def test_an_article_at_which_the_model_fails_is_named_and_the_rest_goes_on(
+    classifier: PartClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score = type(classifier.model).score
+
+    def stumbling(self: Any, texts: Any) -> Any:
+        if any(text.title == "bad" for text in texts):
+            raise ZeroDivisionError("no reason")
+        return score(self, texts)
+
+    monkeypatch.setattr(type(classifier.model), "score", stumbling)
+    bad = Article("a9", "bad", article(9).sentences)
+    content = classifier(Part(0, (article(1), FAULT, bad, article(2)))).decode()
+    summary, *lines = map(json.loads, content.splitlines())
+    assert [line["article_id"] for line in lines] == ["a1"] * 3 + ["a2"] * 3
+    assert list(summary["titles"]) == ["a1", "a2"]
+    assert [f["where"] for f in summary["faults"]] == ["a.csv, row 3", "article 'a9'"]
+    assert "ZeroDivisionError: no reason" in summary["faults"][1]["found"]
+
+
 def test_what_is_done_is_not_done_again(
     opened: Callable[..., Any], classifier: PartClassifier
 ) -> None:
