@@ -3,9 +3,9 @@
 What goes into a matrix is rounded to 8 bits as it comes, with a scale for each token
 (Yao et al. 2022, "ZeroQuant"): one scale for a whole batch would follow its largest
 number. Wide inputs have a scale for each few hundred columns. Weights have a scale for
-each column, and 7 bits: sums of two products then fit into 16 bits, in which older
-processors add them up, so that every processor gives the same labels. Tables of
-embeddings keep one scale per row.
+each column, such that sums of two products fit into 16 bits: older processors add them
+up in so many, and cut off what is more. So every processor gives the same labels. Tables
+of embeddings keep one scale per row.
 
 Only operators of the ONNX standard are used.
 """
@@ -29,8 +29,9 @@ SHARED_COLUMNS: Final = 384
 #: Rows from which a table of embeddings is worth storing in int8.
 LARGE_TABLE: Final = 256
 
-#: Weights are whole numbers from -63 to 63.
-WEIGHT_STEPS: Final = 63
+#: What two weights of one sign that lie beside each other may come to: 255 times as much, the
+#: largest that two products of them add up to, is less than 2 ** 15.
+PAIR_STEPS: Final = 128
 #: An input that may be negative is a whole number from 1 to 255, and 128 stands for 0.
 SIGNED_STEPS: Final = 127
 #: One that is not is a whole number from 0 to 255.
@@ -129,8 +130,15 @@ def _groups(columns: int) -> int:
 
 
 def _round_columns(weights: Weights) -> tuple[npt.NDArray[np.int8], Weights]:
-    """Weights as whole numbers, and the scale of each column."""
-    scales = np.maximum(np.abs(weights).max(axis=0), TINY) / WEIGHT_STEPS
+    """Weights as whole numbers, and the scale of each column.
+
+    The largest is 127 steps, or less where two neighbours of one sign would come to more
+    than `PAIR_STEPS`.
+    """
+    even = np.pad(weights, ((0, weights.shape[0] % 2), (0, 0))).reshape(-1, 2, weights.shape[1])
+    pairs = np.maximum(np.maximum(even, 0).sum(axis=1), np.maximum(-even, 0).sum(axis=1))
+    scales = np.maximum(np.abs(weights).max(axis=0) / 127, pairs.max(axis=0) / (PAIR_STEPS - 1))
+    scales = np.maximum(scales, TINY)
     return np.round(weights / scales).astype(np.int8), scales.astype(np.float32)
 
 
