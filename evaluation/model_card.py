@@ -47,7 +47,7 @@ def small_card(scores: Scores) -> str:
         recipe="minilm.toml",
         backbone="sentence-transformers/all-MiniLM-L6-v2",
         lead=f"The model that ships with claimstance {__version__}.",
-        how=f"exported to ONNX with weights in int8 ({megabytes:.1f} MB). `make reproduce` makes "
+        how=f"exported to ONNX in int8 ({megabytes:.1f} MB). `make reproduce` makes "
         "it again.",
         root="../..",
     )
