@@ -47,8 +47,7 @@ def small_card(scores: Scores) -> str:
         recipe="minilm.toml",
         backbone="sentence-transformers/all-MiniLM-L6-v2",
         lead=f"The model that ships with claimstance {__version__}.",
-        how=f"exported to ONNX in int8 ({megabytes:.1f} MB). `make reproduce` makes "
-        "it again.",
+        how=f"exported to ONNX in int8 ({megabytes:.1f} MB). `make reproduce` makes it again.",
         root="../..",
     )
     return model_card(scores, subject)
@@ -63,7 +62,9 @@ def large_card(scores: Scores) -> str | None:
         trained=LARGE,
         recipe="mpnet.toml",
         backbone="sentence-transformers/all-mpnet-base-v2",
-        lead="The large model: its weights (440 MB) are not in the repository.",
+        lead="The large model: its weights (440 MB) are not in the repository. Those that the "
+        "figures here are of were trained before the corpus had its last articles "
+        "([training](../../../training/README.md#larger-taught)).",
         how="`claimstance train training/recipes/mpnet.toml --out models/mpnet` makes it (extra "
         "`large`).",
         root="../../..",
