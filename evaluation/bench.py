@@ -206,6 +206,30 @@ def command_of(name: str, folder: Path, output: Path) -> list[str]:
     return [sys.executable, __file__, "--be", name, str(folder / "sentences.jsonl"), str(output)]
 
 
+#: Starts a command and says how long it took, its peak of memory in KiB, and its exit code. A
+#: process of its own, because a child begins with the memory of the process that it comes from.
+LAUNCH: Final = """
+import os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.perf_counter() - start, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+
+
+def run_alone(command: Sequence[str]) -> tuple[float, float, int]:
+    """Run a command in a process of its own.
+
+    Returns:
+        Its seconds, the megabytes of its largest process, its exit code.
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", LAUNCH, *command], capture_output=True, text=True, check=True
+    )
+    seconds, kibibytes, code = run.stdout.split()
+    return float(seconds), int(kibibytes) / 1024, int(code)
+
+
 def measure(names: Sequence[str], folder: Path, count: int, rounds: int) -> dict[str, Timing]:
     """Run every system once per round, each in a process of its own."""
     seconds: dict[str, list[float]] = {name: [] for name in names}
@@ -213,15 +237,12 @@ def measure(names: Sequence[str], folder: Path, count: int, rounds: int) -> dict
     for number in range(rounds):
         for name in names:
             output = folder / f"{name}-{number}.jsonl"
-            start = time.perf_counter()
-            with subprocess.Popen(command_of(name, folder, output), stderr=subprocess.DEVNULL) as p:
-                _, status, usage = os.wait4(p.pid, 0)
-                p.returncode = os.waitstatus_to_exitcode(status)
-            seconds[name].append(time.perf_counter() - start)
-            peaks[name].append(usage.ru_maxrss / 1024)
+            taken, megabytes, code = run_alone(command_of(name, folder, output))
+            seconds[name].append(taken)
+            peaks[name].append(megabytes)
             labelled = len(output.read_text(encoding="utf-8").splitlines())
-            if p.returncode or labelled != count:
-                sys.exit(f"{name} ended with {p.returncode} and {labelled} of {count} sentences")
+            if code or labelled != count:
+                sys.exit(f"{name} ended with {code} and {labelled} of {count} sentences")
             print(
                 f"round {number + 1}, {name}: {count / seconds[name][-1]:.0f} a second", flush=True
             )

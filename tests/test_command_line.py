@@ -247,7 +247,7 @@ def test_columns_of_other_names(run_here: Run, tiny_onnx: Path, tmp_path: Path) 
         (
             "latin.txt",
             "“Über” den Flu".encode() + b"\xdf",
-            "latin.txt: expected text in UTF-8, found byte 0xdf at position 20, which is not UTF-8",
+            "latin.txt: expected text in UTF-8, found byte 0xdf at position 19, which is not UTF-8",
         ),
         (
             "news.csv",
@@ -1001,4 +1001,4 @@ def test_a_file_of_predictions_with_a_fault_is_refused_by_name(
         refused(run_here("compare", good, faulty, "--gold", gold), words)
     faulty.write_text("\n".join([*lines, extra]), encoding="utf-8")
     outcome = run_here("evaluate", "--gold", gold, "--predictions", faulty, "--only-gold")
-    assert (outcome.code, "851 sentences" in outcome.out) == (0, True)
+    assert (outcome.code, f"{len(lines)} sentences" in outcome.out) == (0, True)
