@@ -25,6 +25,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -290,7 +291,7 @@ def write_results(
 ) -> None:
     """Write the figures and their table."""
     facts = {
-        "command": "python evaluation/bench.py",
+        "command": shlex.join(["python", "evaluation/bench.py", *sys.argv[1:]]),
         "sentences": count,
         "threads": threads,
         "machine": platform.machine(),
