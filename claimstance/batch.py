@@ -106,11 +106,6 @@ class PartSummary(Record):
     marked: int
     faults: tuple[Fault, ...]
 
-    @property
-    def sentences(self) -> int:
-        """How many there are."""
-        return sum(self.stances.values())
-
 
 @dataclass(frozen=True, slots=True)
 class PartClassifier:
@@ -204,8 +199,9 @@ class PartFolder:
 
     def save(self, part: Part, content: bytes) -> None:
         """Keep what came of a part."""
-        write_bytes(self.folder / part.name, content)
-        self._known[part.number] = part.name
+        name = part.name  # a hash of all that it holds
+        write_bytes(self.folder / name, content)
+        self._known[part.number] = name
 
     def must_be_all(self, parts: int) -> None:
         """Check that there are no more parts than the input has.

@@ -4,8 +4,7 @@ What goes into a matrix is rounded to 8 bits as it comes, with a scale for each 
 (Yao et al. 2022, "ZeroQuant"): one scale for a whole batch would follow its largest
 number. Wide inputs have a scale for each few hundred columns. Weights have a scale for
 each column, such that sums of two products fit into 16 bits: older processors add them
-up in so many, and cut off what is more. So every processor gives the same labels. Tables
-of embeddings keep one scale per row.
+up in so many, and cut off what is more. Tables of embeddings keep one scale per row.
 
 Only operators of the ONNX standard are used.
 """

@@ -165,10 +165,7 @@ class ArticleView:
 
 
 def render_report(
-    predictions: Sequence[Prediction],
-    *,
-    titles: Mapping[str, str | None] | None = None,
-    index: str | None = None,
+    predictions: Sequence[Prediction], *, titles: Mapping[str, str | None] | None = None
 ) -> str:
     """Render predictions as one self-contained HTML page.
 
@@ -179,7 +176,6 @@ def render_report(
         predictions: the sentences of one article or of several, in any order.
         titles: titles by ``article_id``. An article without one goes by its first
             line where that looks like a heading, and by its id otherwise.
-        index: address of the page that lists all articles, if this is one of many.
 
     Returns:
         The page, to be saved as UTF-8. It loads nothing from anywhere.
@@ -187,8 +183,18 @@ def render_report(
     Raises:
         InputError: if there are no predictions, or two for one sentence.
     """
-    articles = view_articles(predictions, titles or {})
+    return render_articles(view_articles(predictions, titles or {}))
+
+
+def render_articles(articles: Sequence[ArticleView], *, index: str | None = None) -> str:
+    """Render articles as `render_report` does.
+
+    Args:
+        articles: at least one, from `view_articles`.
+        index: address of the page that lists all articles, if this is one of many.
+    """
     sentences = [sentence for article in articles for sentence in article.sentences]
+    predictions = [sentence.prediction for sentence in sentences]
     return template("report.html.j2").render(
         articles=articles,
         index=index,

@@ -22,8 +22,7 @@ from claimstance.records import Prediction, write_text
 from claimstance.report import (
     MARKS,
     Segment,
-    deserves_second_look,
-    render_report,
+    render_articles,
     template,
     to_segments,
     view_articles,
@@ -79,13 +78,14 @@ def write_pages(folder: Path, predictions: Iterable[Prediction], titles: Titles)
 def _write_page(scratch: Path, number: int, sentences: list[Prediction], titles: Titles) -> Entry:
     href = f"{(number - 1) // PER_FOLDER:04d}/{number:07d}.html"
     home = f"../{_index_name((number - 1) // ENTRIES + 1)}"
-    write_text(scratch / href, render_report(sentences, titles=titles, index=home))
-    (view,) = view_articles(sentences, titles)
+    views = view_articles(sentences, titles)
+    write_text(scratch / href, render_articles(views, index=home))
+    (view,) = views
     return Entry(
         href=href,
         title=view.title,
         sentences=len(sentences),
-        second_look=sum(map(deserves_second_look, sentences)),
+        second_look=len(view.second_look),
         segments=view.segments,
     )
 

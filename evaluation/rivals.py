@@ -53,7 +53,7 @@ CORPUS = ROOT / "data" / "corpus"
 RESULTS = ROOT / "evaluation" / "results"
 RIVALS_FILE: Final = "rivals.json"
 
-ROUNDS: Final = 3
+ROUNDS: Final = 7
 #: Not a rival: the large model. Only trained if it is named.
 LARGE: Final = "mpnet"
 #: Made from another system, whose training is part of its price.

@@ -114,8 +114,8 @@ def test_a_run_gives_what_classifying_gives(
     assert [(p.article_id, p.position) for p in found] == places
     alone = [p for a in classify(classifier.model, articles) for p in a]
     assert [p.stance for p in found] == [p.stance for p in alone]
-    assert told == [(s.sentences, False) for s in summaries]
-    assert sum(s.sentences for s in summaries) == len(places)
+    assert told == [(sum(s.stances.values()), False) for s in summaries]
+    assert sum(sum(s.stances.values()) for s in summaries) == len(places)
     assert [f for s in summaries for f in s.faults] == [
         Fault(where=FAULT.where, expected="a text", found="none", fix="write one")
     ]

@@ -233,7 +233,7 @@ def test_a_model_whose_labels_change_is_refused(
     monkeypatch.setattr(export, "load_network", other_network)
     out = tmp_path / "out"
     error = refuses(
-        f"{out}: expected the labels of the trained model on 98% of dev, found ",
+        f"{out}: expected the labels of the trained model on 99% of dev, found ",
         export.export_model,
         tiny_model,
         out,
