@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -34,6 +34,8 @@ from claimstance.records import LabelledSentence, Prediction, Sentence, Split
 LEAST_FOLDS: Final = 3
 
 Place = tuple[str, int]
+#: Passes the numbers of folds on, and shows how far they are.
+Watch = Callable[[Sequence[int]], Iterable[int]]
 
 
 class Suspect(Sentence):
@@ -55,7 +57,12 @@ def default_recipe(seed: int) -> BaselineRecipe:
 
 
 def audit(
-    articles: Sequence[LabelledArticle], recipe: Recipe, *, folds: int = 5, seed: int = 0
+    articles: Sequence[LabelledArticle],
+    recipe: Recipe,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    watch: Watch = iter,
 ) -> list[Suspect]:
     """List the sentences whose stance is probably wrong, the likeliest error first.
 
@@ -64,17 +71,23 @@ def audit(
         recipe: of the model that is asked; its ``corpus`` is not looked at.
         folds: how many, at least `LEAST_FOLDS`; each is a training.
         seed: of the division into folds.
+        watch: shows how many folds are done.
 
     Raises:
         InputError: if there are too few articles for so many folds.
     """
-    predictions = out_of_fold(articles, recipe, folds=folds, seed=seed)
+    predictions = out_of_fold(articles, recipe, folds=folds, seed=seed, watch=watch)
     sentences = [s for article in articles for s in article.sentences]
     return suspects(sentences, predictions)
 
 
 def out_of_fold(
-    articles: Sequence[LabelledArticle], recipe: Recipe, *, folds: int, seed: int
+    articles: Sequence[LabelledArticle],
+    recipe: Recipe,
+    *,
+    folds: int,
+    seed: int,
+    watch: Watch = iter,
 ) -> dict[Place, Prediction]:
     """What a model says of each sentence that was trained on other articles only."""
     if len(articles) < folds:
@@ -87,10 +100,10 @@ def out_of_fold(
     order = random.Random(seed).sample(articles, len(articles))
     parts = [order[number::folds] for number in range(folds)]
     found: dict[Place, Prediction] = {}
-    for number, part in enumerate(parts):
+    for number in watch(range(folds)):
         dev = (number + 1) % folds
         train = [a for i, others in enumerate(parts) if i not in (number, dev) for a in others]
-        for prediction in _predict(train, parts[dev], part, recipe):
+        for prediction in _predict(train, parts[dev], parts[number], recipe):
             found[prediction.article_id, prediction.position] = prediction
     return found
 

@@ -12,7 +12,7 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -82,7 +82,7 @@ def sample(
     candidates = _candidates(articles, model, known)
     if model is None and strategy != "random":
         raise ValueError(f"the strategy {strategy!r} needs a model")
-    chosen = dict(_choose(candidates, count, strategy, seed))
+    chosen = _choose(candidates, count, strategy, seed)
     return in_reading_order(_task(candidates[i], reason) for i, reason in chosen.items())
 
 
@@ -108,35 +108,24 @@ def _plain(text: str) -> str:
     return " ".join(_WORD.findall(text.casefold())) or text
 
 
-def _choose(candidates: Sequence[Candidate], count: int, strategy: Strategy, seed: int) -> Ranking:
+def _choose(
+    candidates: Sequence[Candidate], count: int, strategy: Strategy, seed: int
+) -> dict[int, str]:
+    """Indices of the candidates that are chosen, each with the reason."""
     rng = np.random.default_rng(seed)
     if strategy == "random":
-        for index in rng.permutation(len(candidates))[:count]:
-            yield int(index), "random"
-        return
+        return {int(i): "random" for i in rng.permutation(len(candidates))[:count]}
+    chosen: dict[int, str] = {}
     probabilities = _probabilities(candidates)
-    uncertain = _uncertain(probabilities)
-    taken: set[int] = set()
-    turns: list[Callable[[], tuple[int, str]]] = [lambda: _next_new(uncertain, taken)]
+    rankings = [_uncertain(probabilities)]
     if strategy == "mixed":
-        rare = _rare(probabilities)
-        spread = _Spread(vectors([c.text for c in candidates]), rng)
-        turns += [lambda: _next_new(rare, taken), lambda: spread.furthest(taken)]
-        for turn in range(min(count, len(candidates))):
-            index, reason = turns[turn % len(turns)]()
-            taken.add(index)
-            spread.add(index)
-            yield index, reason
-        return
-    for _ in range(min(count, len(candidates))):
-        index, reason = _next_new(uncertain, taken)
-        taken.add(index)
-        yield index, reason
-
-
-def _next_new(ranking: Ranking, taken: set[int]) -> tuple[int, str]:
-    """The best that is not taken yet; the ranking names every candidate."""
-    return next((index, reason) for index, reason in ranking if index not in taken)
+        rows = vectors([candidate.text for candidate in candidates])
+        rankings += [_rare(probabilities), _diverse(rows, rng, chosen)]
+    for turn in range(min(count, len(candidates))):
+        ranking = rankings[turn % len(rankings)]
+        index, reason = next((i, why) for i, why in ranking if i not in chosen)
+        chosen[index] = reason
+    return chosen
 
 
 def _probabilities(candidates: Sequence[Candidate]) -> Floats:
@@ -206,32 +195,28 @@ def _signs(word: str) -> npt.NDArray[np.float32]:
     return np.where(bits == 1, 1, -1).astype(np.float32)
 
 
-class _Spread:
-    """Draws what is unlike all that has been chosen.
+def _diverse(
+    rows: npt.NDArray[np.float32], rng: np.random.Generator, chosen: Mapping[int, str]
+) -> Ranking:
+    """Drawn in proportion to the squared distance from the nearest that is chosen by then.
 
-    By chance in proportion to the squared distance from the nearest (Arthur and
-    Vassilvitskii 2007, "k-means++"): always to take the very furthest would choose oddities.
+    Source: Arthur and Vassilvitskii 2007, "k-means++". Always to take the very furthest
+    would choose oddities.
     """
-
-    def __init__(self, rows: npt.NDArray[np.float32], rng: np.random.Generator) -> None:
-        self.rows = rows
-        self.rng = rng
-        self.nearest: Floats = np.full(len(rows), 2.0)  # opposite vectors of length 1
-
-    def add(self, index: int) -> None:
-        """Count this one as chosen."""
-        likeness = np.clip((self.rows @ self.rows[index]).astype(np.float64), -1, 1)
-        self.nearest = np.minimum(self.nearest, np.sqrt(2 - 2 * likeness))
-
-    def furthest(self, taken: set[int]) -> tuple[int, str]:
-        """One that is not taken yet, and how far it is from the nearest that is."""
-        weights = np.square(self.nearest)
-        weights[list(taken)] = 0
-        if weights.sum() == 0:
-            weights[:] = 1
-            weights[list(taken)] = 0
-        index = int(self.rng.choice(len(weights), p=weights / weights.sum()))
-        return index, f"diverse: {self.nearest[index]:.2f} away from all chosen before, of 2"
+    nearest: Floats = np.full(len(rows), 2.0)  # as far as vectors of length 1 can be
+    counted = 0
+    while True:
+        for index in list(chosen)[counted:]:
+            likeness = np.clip((rows @ rows[index]).astype(np.float64), -1, 1)
+            nearest = np.minimum(nearest, np.sqrt(2 - 2 * likeness))
+        counted = len(chosen)
+        free = np.ones(len(rows))
+        free[list(chosen)] = 0
+        weights = np.square(nearest) * free
+        if not weights.any():
+            weights = free
+        index = int(rng.choice(len(rows), p=weights / weights.sum()))
+        yield index, f"diverse: {nearest[index]:.2f} away from all chosen before, of 2"
 
 
 def _task(candidate: Candidate, reason: str) -> Task:

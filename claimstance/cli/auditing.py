@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -31,6 +32,9 @@ def audit(
       claimstance audit data/corpus -o audit.jsonl
       claimstance audit data/corpus --recipe training/recipes/minilm.toml -o audit.jsonl
     """
+    from rich.console import Console
+    from rich.progress import track
+
     from claimstance import audit as auditing
     from claimstance.corpus import load_split
     from claimstance.recipes import load_recipe
@@ -38,7 +42,11 @@ def audit(
 
     articles = load_split(corpus, split)
     asked = load_recipe(recipe) if recipe else auditing.default_recipe(seed)
-    found = auditing.audit(articles, asked, folds=folds, seed=seed)
+    console = Console(stderr=True)
+    bar = partial(
+        track, description="folds", console=console, transient=True, disable=not console.is_terminal
+    )
+    found = auditing.audit(articles, asked, folds=folds, seed=seed, watch=bar)
     write_records(output, found)
     total = sum(len(a.sentences) for a in articles)
     typer.echo(

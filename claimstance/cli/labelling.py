@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, Optional
 
@@ -76,10 +76,12 @@ def sample(
       claimstance sample news/ -o check.jsonl --count 100 --strategy random --seed 1
     """
     from claimstance.articles import read_articles
+    from claimstance.cli.batches import watched
     from claimstance.hub import find_model
     from claimstance.inference import SHIPPED, load_model
     from claimstance.records import iter_json_lines, write_records
     from claimstance.sampling import sample as choose
+    from claimstance.sources import Meter
 
     must_be_new(output)
     texts = [str(row.get("text", "")) for path in known or () for _, row in iter_json_lines(path)]
@@ -87,17 +89,23 @@ def sample(
     if model or strategy != "random":
         loaded = load_model(find_model(model) if model else SHIPPED)
     faults: list[InputError] = []
+    meter = Meter()
     articles = read_articles(
-        inputs, text_column=text_column, id_column=id_column, title_column=title_column
+        inputs,
+        text_column=text_column,
+        id_column=id_column,
+        title_column=title_column,
+        meter=meter,
     )
-    tasks = choose(
-        _without_faults(articles, faults),
-        count,
-        model=loaded,
-        strategy=strategy,
-        seed=seed,
-        known=texts,
-    )
+    with watched(inputs, "txt", meter) as done:
+        tasks = choose(
+            _without_faults(articles, faults, done),
+            count,
+            model=loaded,
+            strategy=strategy,
+            seed=seed,
+            known=texts,
+        )
     write_records(output, tasks)
     fewer = f" (asked for {count}: there are no more)" if len(tasks) < count else ""
     typer.echo(f"wrote {output}: {len(tasks)} sentences to label{fewer}")
@@ -105,12 +113,15 @@ def sample(
 
 
 def _without_faults(
-    items: Iterable[Article | InputError], faults: list[InputError]
+    items: Iterable[Article | InputError],
+    faults: list[InputError],
+    done: Callable[[int, bool], None],
 ) -> Iterator[Article]:
     for item in items:
         if isinstance(item, InputError):
             faults.append(item)
         else:
+            done(len(item.sentences), False)
             yield item
 
 
