@@ -147,7 +147,9 @@ def suspects(
     # Records round: cleanlab wants rows that sum to 1.
     rows = rows / rows.sum(axis=1, keepdims=True)
     given = np.asarray([STANCES.index(s.stance) for s in sentences])
-    listed = find_label_issues(given, rows, return_indices_ranked_by="self_confidence", n_jobs=1)
+    listed = find_label_issues(
+        given, rows, filter_by="both", return_indices_ranked_by="self_confidence", n_jobs=1
+    )
     return [
         Suspect(
             article_id=sentences[i].article_id,

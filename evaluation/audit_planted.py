@@ -28,6 +28,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 RESULTS: Final = ROOT / "evaluation" / "results"
 SEEDS: Final = (13, 14, 15)
 SHARE: Final = 0.05
+#: How many of the list's beginning are also counted by themselves.
+SHOWN: Final = 100
 
 Place = tuple[str, int]
 
@@ -88,6 +90,7 @@ def count(listed: Sequence[Place], planted: set[Place]) -> dict[str, Any]:
         "listed": len(listed),
         "precision": round(sum(hits) / max(1, len(hits)), 4),
         "recall": round(sum(hits) / len(planted), 4),
+        "precision_at_first": round(sum(hits[:SHOWN]) / SHOWN, 4),
         "precision_at_planted": round(sum(hits[: len(planted)]) / len(planted), 4),
     }
 
@@ -111,6 +114,7 @@ def page(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield f"| sentences listed | {_spread(runs, 'listed', '.0f')} |"
     yield f"| of the listed, planted (precision) | {_spread(runs, 'precision')} |"
     yield f"| of the planted, listed (recall) | {_spread(runs, 'recall')} |"
+    yield f"| of the first {SHOWN} listed, planted | {_spread(runs, 'precision_at_first')} |"
     yield (
         f"| of the first {runs[0]['planted']} listed, planted | "
         f"{_spread(runs, 'precision_at_planted')} |"
