@@ -147,6 +147,7 @@ def suspects(
     # Records round: cleanlab wants rows that sum to 1.
     rows = rows / rows.sum(axis=1, keepdims=True)
     given = np.asarray([STANCES.index(s.stance) for s in sentences])
+    # What both of cleanlab's ways of pruning name: a shorter list, with hardly fewer errors in it.
     listed = find_label_issues(
         given, rows, filter_by="both", return_indices_ranked_by="self_confidence", n_jobs=1
     )

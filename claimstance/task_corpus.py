@@ -21,7 +21,7 @@ from claimstance.records import ArticleFacts, LabelledSentence, write_records
 from claimstance.tasks import Task
 
 UNKNOWN: Final = "unknown"
-#: Words of a sentence that may stand in train and in dev: "Good evening." is nobody's copy.
+#: Spaces in a sentence from which on it must not stand in train and dev: "Good evening." may.
 SHORT: Final = 3
 
 
@@ -82,22 +82,21 @@ def build_corpus(
         The articles of train.
 
     Raises:
-        InputError: if ``base`` lacks a split, has one of the articles already, or one of the
-            sentences stands in its dev.
+        InputError: if ``base`` lacks a split, has one of the articles already, or has one of
+            the sentences in its dev or test.
     """
     dev = load_split(base, "dev")
+    test = load_split(base, "test") if (base / "test.jsonl").exists() else []
     train = [] if alone else load_split(base, "train")
-    known = {a.facts.article_id for a in (*dev, *train)}
-    held_out = {s.text for a in dev for s in a.sentences if s.text.count(" ") >= SHORT}
+    known = {a.facts.article_id for a in (*dev, *test, *train)}
+    held_out = {s.text for a in (*dev, *test) for s in a.sentences if s.text.count(" ") >= SHORT}
     for article in new:
         sentence = article.sentences[0]
-        in_dev = sentence.text in held_out
-        if article.facts.article_id in known or in_dev:
+        if article.facts.article_id in known or sentence.text in held_out:
             raise InputError(
                 f"article {article.facts.article_id!r}",
-                expected=f"a sentence that {base} does not hold in dev"
-                if in_dev
-                else f"an article that {base} does not hold",
+                expected=f"an article and a sentence that {base} does not hold, "
+                "train's sentences aside",
                 found=repr(sentence.text[:50]),
                 fix="leave it out of the labels: what is trained on must not be scored",
             )

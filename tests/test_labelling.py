@@ -724,15 +724,20 @@ def test_what_is_scored_is_not_trained_on(
     done = run_here(*corpus, "--base", mixed_corpus)
     assert (done.code, done.err) == (
         2,
-        f"claimstance: article 'new#0': expected an article that {mixed_corpus} does not hold, "
-        "found 'Quay opens'. To mend it: leave it out of the labels: what is trained on must not "
-        "be scored.\n",
+        f"claimstance: article 'new#0': expected an article and a sentence that {mixed_corpus} "
+        "does not hold, train's sentences aside, found 'Quay opens'. To mend it: leave it "
+        "out of the labels: what is trained on must not be scored.\n",
     )
-    dev = (tiny_corpus / "dev.jsonl").read_text("utf-8")
-    dev = dev.replace("Two men in the dock over stolen bells", "It will probably last, she said.")
-    (tiny_corpus / "dev.jsonl").write_text(dev, encoding="utf-8")
-    done = run_here(*corpus, "--base", tiny_corpus)
-    assert f"article 'new#2': expected a sentence that {tiny_corpus} does not hold in" in done.err
+    for split, title in (
+        ("dev", "Two men in the dock over stolen bells"),
+        ("test", "What the folding tablet can and cannot do"),
+    ):
+        before = (tiny_corpus / f"{split}.jsonl").read_text("utf-8")
+        changed = before.replace(title, "It will probably last, she said.")
+        (tiny_corpus / f"{split}.jsonl").write_text(changed, encoding="utf-8")
+        done = run_here(*corpus, "--base", tiny_corpus)
+        assert "article 'new#2': expected an article and a sentence that" in done.err
+        (tiny_corpus / f"{split}.jsonl").write_text(before, encoding="utf-8")
     done = run_here(*corpus[:3], "--tasks", "new-labels.jsonl", *corpus[5:], "--base", tiny_corpus)
     assert done.code == 2
     assert not (tmp_path / "again").exists()
