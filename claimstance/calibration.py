@@ -24,17 +24,19 @@ _BOUNDS: Final = (0.05, 20.0)
 
 def calibrate(model: Model, dev: Sequence[LabelledArticle]) -> ModelSettings:
     """The model's settings with temperatures and thresholds for abstention, fitted on dev."""
-    scores = model.score([Text(a.facts.title, [s.text for s in a.sentences]) for a in dev])
+    scores = model.score([Text(a.facts.title, a.texts) for a in dev])
+    unlabelled = [len(a.facts.context) for a in dev]
     sentences = [s for article in dev for s in article.sentences]
     claims = np.asarray([s.certainty is not None for s in sentences])
     stances = np.asarray([STANCES.index(s.stance) for s in sentences])
     certainties = np.asarray([CERTAINTIES.index(s.certainty) for s in sentences if s.certainty])
-    logits = np.concatenate([s.stance for s in scores])
+    logits, certainty_logits = (
+        np.concatenate([getattr(s, name)[n:] for s, n in zip(scores, unlabelled, strict=True)])
+        for name in ("stance", "certainty")
+    )
     temperatures = Temperatures(
         stance=fit_temperature(logits, stances),
-        certainty=fit_temperature(
-            np.concatenate([s.certainty for s in scores])[claims], certainties
-        ),
+        certainty=fit_temperature(certainty_logits[claims], certainties),
     )
     # As records round it, or a threshold would miss the very sentence that set it.
     scaled = np.asarray(logits / temperatures.stance, dtype=np.float32)

@@ -15,10 +15,15 @@ ARTICLES_FILE = "articles.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class LabelledArticle:
-    """An article of the corpus, its sentences in order."""
+    """An article of the corpus, its labelled sentences in order."""
 
     facts: ArticleFacts
     sentences: tuple[LabelledSentence, ...]
+
+    @property
+    def texts(self) -> list[str]:
+        """All that is read of it, by position: sentences without labels, then those with."""
+        return [*self.facts.context, *(sentence.text for sentence in self.sentences)]
 
 
 def load_split(corpus: Path, split: Split) -> list[LabelledArticle]:
@@ -26,7 +31,7 @@ def load_split(corpus: Path, split: Split) -> list[LabelledArticle]:
 
     Raises:
         InputError: if a file is missing or broken, an article is unknown, in another
-            split, torn apart, or its positions do not count up from 0.
+            split, torn apart, or its positions do not count up from its context.
     """
     path = corpus / f"{split}.jsonl"
     facts = {f.article_id: f for f in read_records(corpus / ARTICLES_FILE, ArticleFacts)}
@@ -57,10 +62,11 @@ def _article(
             fix=f"correct {ARTICLES_FILE}, or move the article",
         )
     positions = [s.position for s in sentences]
-    if positions != list(range(len(positions))):
+    first = len(known.context)
+    if positions != list(range(first, first + len(positions))):
         raise InputError(
             where,
-            expected="positions 0, 1, 2 and so on",
+            expected=f"positions {first}, {first + 1}, {first + 2} and so on",
             found=", ".join(map(str, positions)),
             fix="put the sentences in order, none missing and none twice",
         )

@@ -1,7 +1,7 @@
 """What a batch of training is made of: the corpus cut into windows, with its labels.
 
 Each view of an article is cut anew, so that the network meets a sentence in windows
-of several lengths.
+of several lengths. Sentences without labels are read and do not count in the loss.
 """
 
 from __future__ import annotations
@@ -78,12 +78,13 @@ def window_dataset(
     rng = random.Random(seed)
     rows: list[dict[str, Any]] = []
     for article in articles:
-        texts = [s.text for s in article.sentences]
-        encoded = encode_article(tokenizer, article.facts.title, texts, settings)
-        windows = list(cut_windows(encoded, settings))
+        encoded = encode_article(tokenizer, article.facts.title, article.texts, settings)
+        unlabelled = len(article.facts.context)
+        # Nothing is learnt from a window whose sentences all come before the labelled ones.
+        windows = [w for w in cut_windows(encoded, settings) if w.first + w.count > unlabelled]
         if views:
             for _ in range(views.views - 1):
-                windows += _random_windows(encoded, settings, views, rng)
+                windows += _random_windows(encoded, unlabelled, settings, views, rng)
         rows += [_row(article, window, teacher) for window in windows]
     return Dataset.from_list(rows)
 
@@ -95,36 +96,41 @@ def load_teacher(path: Path, articles: Sequence[LabelledArticle]) -> Teacher:
         InputError: if the file is missing or broken, or lacks a sentence.
     """
     predictions = {(p.article_id, p.position): p for p in read_records(path, Prediction)}
-    sentences = [s for article in articles for s in article.sentences]
-    for sentence in sentences:
-        known = predictions.get((sentence.article_id, sentence.position))
-        if known is None or known.text != sentence.text or not known.certainty_probabilities:
+    sentences = [(a.facts.article_id, i, text) for a in articles for i, text in enumerate(a.texts)]
+    for article_id, position, text in sentences:
+        known = predictions.get((article_id, position))
+        if known is None or known.text != text or not known.certainty_probabilities:
             raise InputError(
                 str(path),
-                expected=f"probabilities for sentence {sentence.position} of article "
-                f"{sentence.article_id} of the train split, as it is now",
-                found="another text" if known and known.text != sentence.text else "none",
+                expected=f"probabilities for sentence {position} of article "
+                f"{article_id} of the train split, as it is now",
+                found="another text" if known and known.text != text else "none",
                 fix="classify the train split anew with the teacher",
             )
     return {
-        article.facts.article_id: [predictions[s.article_id, s.position] for s in article.sentences]
-        for article in articles
+        a.facts.article_id: [predictions[a.facts.article_id, i] for i in range(len(a.texts))]
+        for a in articles
     }
 
 
 def _random_windows(
     article: EncodedArticle,
+    unlabelled: int,
     settings: WindowSettings,
     recipe: WindowRecipe,
     rng: random.Random,
 ) -> Iterator[Window]:
-    """Cut an article into windows of random length, each sentence in exactly one."""
+    """Cut an article into windows of random length, each labelled sentence in exactly one.
+
+    Where sentences without labels come first, the first window begins with some of them.
+    """
     untitled = EncodedArticle([], False, article.sentences)
-    position, total = 0, len(article.sentences)
+    position, total = unlabelled, len(article.sentences)
     while position < total:
         source = untitled if rng.random() < recipe.untitled_share else article
         single = rng.random() < recipe.single_share
-        most = min(position, settings.context_sentences) if recipe.random_context else 0
+        may_have_context = recipe.random_context or position == unlabelled
+        most = min(position, settings.context_sentences) if may_have_context else 0
         first = position - (rng.randint(0, most) if most else 0)
         longest = last_that_fits(source, first, position, settings)
         last = position + 1 if single else rng.randint(position + 1, longest)
@@ -145,9 +151,10 @@ def _row(article: LabelledArticle, window: Window, teacher: Teacher | None) -> d
 
 
 def _labels(article: LabelledArticle, window: Window) -> dict[str, Any]:
-    sentences = article.sentences[window.first : window.first + window.count]
-    ignored = [IGNORED] * window.context
-    own = sentences[window.context :]
+    skipped = _without_labels(article, window)
+    ignored = [IGNORED] * skipped
+    start = window.first + skipped - len(article.facts.context)
+    own = article.sentences[start : start + window.count - skipped]
     return {
         "length": len(window.input_ids),
         "count": window.count,
@@ -160,10 +167,15 @@ def _labels(article: LabelledArticle, window: Window) -> dict[str, Any]:
     }
 
 
+def _without_labels(article: LabelledArticle, window: Window) -> int:
+    """How many sentences at a window's beginning are there to be read only."""
+    return max(window.context, len(article.facts.context) - window.first)
+
+
 def _tag_labels(article: LabelledArticle, window: Window) -> list[int]:
     labels = [IGNORED] * len(window.input_ids)
-    for index in range(window.context, window.count):
-        sentence = article.sentences[window.first + index]
+    for index in range(_without_labels(article, window), window.count):
+        sentence = article.sentences[window.first + index - len(article.facts.context)]
         tokens = [t for t, owner in enumerate(window.sentence_of) if owner == index][:-1]
         spans = find_spans(sentence.text, sentence.source, sentence.cues)
         tags = tags_of_tokens([window.offsets[t] for t in tokens], spans)

@@ -19,13 +19,15 @@ Predict = Callable[[Iterable[Article]], list[Prediction]]
 
 def as_article(labelled: LabelledArticle) -> Article:
     """An article of the corpus as one to classify: its sentences joined by a space."""
-    spans = spans_of([sentence.text for sentence in labelled.sentences])
+    spans = spans_of(labelled.texts)
     return Article(labelled.facts.article_id, labelled.facts.title, spans)
 
 
 def predict_split(model: Model, articles: Sequence[LabelledArticle]) -> list[Prediction]:
-    """Predict every sentence of these articles, in order."""
-    return predict(model, (as_article(a) for a in articles))
+    """Predict every labelled sentence of these articles, in order."""
+    context = {a.facts.article_id: len(a.facts.context) for a in articles}
+    predictions = predict(model, (as_article(a) for a in articles))
+    return [p for p in predictions if p.position >= context[p.article_id]]
 
 
 def predict(model: Model, articles: Iterable[Article]) -> list[Prediction]:

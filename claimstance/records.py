@@ -103,11 +103,22 @@ class ArticleFacts(Record):
     genre: str
     topic: str
     split: Split
-    spelling: Literal["British", "American"]
+    #: Unknown, like genre and topic, where nobody looked.
+    spelling: Literal["British", "American", "unknown"]
     origin: str
     notes: str
     #: Sentences chosen to break shortcuts: position to kind of hard case.
     hard_cases: dict[int, str]
+    #: Sentences before the first labelled one, without labels of their own: they take the
+    #: positions from 0, and the labelled ones follow. Left out of files where there are none.
+    context: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_an_empty_context(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        if not self.context:
+            fields.pop("context", None)
+        return fields
 
 
 class Prediction(Record):

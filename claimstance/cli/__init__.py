@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from claimstance import __version__
-from claimstance.cli import classifying, corpus, scoring, training
+from claimstance.cli import auditing, classifying, corpus, labelling, scoring, training
 from claimstance.errors import InputError
 
 app = typer.Typer(
@@ -34,6 +34,9 @@ app.command("export")(training.export)
 app.command("evaluate")(scoring.evaluate)
 app.command("compare")(scoring.compare)
 app.command("align")(corpus.align)
+app.command("sample")(labelling.sample)
+app.command("audit")(auditing.audit)
+app.add_typer(labelling.app, name="tasks")
 app.add_typer(corpus.app, name="corpus")
 
 

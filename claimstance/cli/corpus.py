@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from claimstance.errors import InputError
+
+if TYPE_CHECKING:
+    from claimstance.evaluation import Evaluation
 
 app = typer.Typer(
     help="Make, label and check the corpus.",
@@ -60,13 +63,18 @@ def agreement(
     from claimstance import annotation
 
     for split, result in annotation.agreement(annotation.DataFolder(data)).items():
-        for name, score in (("stance", result.stance), ("certainty", result.certainty)):
-            typer.echo(
-                f"{split} {name}: {score.sentences} sentences, same label "
-                f"{score.accuracy}, Cohen's kappa {score.kappa}"
-            )
-        for name, span in (("source", result.source), ("cues", result.cues)):
-            typer.echo(f"{split} {name}: overlap F1 {span.overlap_f1}")
+        say_agreement(f"{split} ", result)
+
+
+def say_agreement(of_what: str, result: Evaluation) -> None:
+    """Print how far two passes agree; ``of_what`` stands before each line."""
+    for name, score in (("stance", result.stance), ("certainty", result.certainty)):
+        typer.echo(
+            f"{of_what}{name}: {score.sentences} sentences, same label "
+            f"{score.accuracy}, Cohen's kappa {score.kappa}"
+        )
+    for name, span in (("source", result.source), ("cues", result.cues)):
+        typer.echo(f"{of_what}{name}: overlap F1 {span.overlap_f1}")
 
 
 @app.command("add")
