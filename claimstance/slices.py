@@ -7,10 +7,8 @@ chance has an interval that says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -179,28 +177,3 @@ def _where_drawn(counts: Floats, scores: Floats) -> Floats:
 def weakest(scores: Sequence[SliceScore]) -> list[SliceScore]:
     """The slices that fall behind by more than their interval, the furthest first."""
     return sorted((s for s in scores if s.is_weak), key=lambda s: s.ahead.value)
-
-
-def draw_slices(scores: Mapping[str, Sequence[SliceScore]], path: Path) -> None:
-    """Draw the accuracy of each slice, one colour for each file, as a PNG."""
-    from matplotlib.figure import Figure
-
-    labels = in_order((s.group, s.name) for found in scores.values() for s in found)
-    figure = Figure(figsize=(7.2, 0.21 * len(labels) + 1.4), layout="constrained")
-    axes = figure.subplots()
-    rows = {label: -place for place, label in enumerate(labels)}
-    for number, (name, found) in enumerate(scores.items()):
-        colour = ("#125ba6", "#c4520a", "#3d8f4e")[number % 3]
-        y = [rows[s.group, s.name] + 0.15 - 0.3 * number for s in found]
-        x = [s.accuracy.value for s in found]
-        bars = st.error_bars([s.accuracy for s in found])
-        axes.errorbar(x, y, xerr=bars, fmt="o", markersize=3.5, color=colour, label=name)
-    axes.set_yticks(list(rows.values()), [f"{group}: {name}" for group, name in labels], fontsize=8)
-    for before, after in pairwise(labels):
-        if before[0] != after[0]:
-            axes.axhline(rows[after] + 0.5, color="grey", linewidth=0.5)
-    axes.set(xlabel="stance accuracy", ylim=(-len(labels) + 0.4, 0.6))
-    axes.grid(axis="x", alpha=0.3)
-    figure.legend(fontsize=8, loc="outside upper right", ncols=len(scores))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
