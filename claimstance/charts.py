@@ -9,17 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from claimstance.evaluation import Evaluation, LabelScore
 from claimstance.labels import CERTAINTIES, STANCES
 from claimstance.neutrality import PairScore
 from claimstance.probabilities import ProbabilityScore
 from claimstance.slices import SliceScore, in_order
-from claimstance.statistics import error_bars
+from claimstance.statistics import Estimate, error_bars
+
+#: Colours of series, one after the other.
+_COLOURS: Final = ("#125ba6", "#c4520a", "#3d8f4e")
 
 
 def save_picture(figure: Figure, path: Path) -> None:
@@ -95,7 +99,7 @@ def draw_slices(scores: Mapping[str, Sequence[SliceScore]]) -> Figure:
     axes = figure.subplots()
     rows = {label: -place for place, label in enumerate(labels)}
     for number, (name, found) in enumerate(scores.items()):
-        colour = ("#125ba6", "#c4520a", "#3d8f4e")[number % 3]
+        colour = _COLOURS[number % len(_COLOURS)]
         y = [rows[s.group, s.name] + 0.15 - 0.3 * number for s in found]
         x = [s.accuracy.value for s in found]
         bars = error_bars([s.accuracy for s in found])
@@ -131,4 +135,82 @@ def draw_neutrality(scores: Sequence[PairScore]) -> Figure:
     flip.set_xlim(0, None)
     names = [f"{s.pair.a.name} / {s.pair.b.name}" for s in scores]
     lean.set_yticks(y, names, fontsize=8)
+    return figure
+
+
+def draw_shares(counts: Mapping[str, Mapping[str, int]], columns: Sequence[str]) -> Figure:
+    """Draw a map of shares: a row for each group, in which they sum to 1.
+
+    Args:
+        counts: by group, how often each label occurs; labels that do not may be left out.
+        columns: the labels, in their order.
+    """
+    table = np.asarray([[row.get(column, 0) for column in columns] for row in counts.values()])
+    totals = table.sum(axis=1)
+    shares = table / np.maximum(totals, 1)[:, None]
+    figure = Figure(figsize=(2.8 + 0.85 * len(columns), 1.1 + 0.34 * len(counts)))
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=max(0.5, shares.max()), aspect="auto")
+    axes.set_xticks(range(len(columns)), columns)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.set_yticks(range(len(counts)), [f"{g} ({n})" for g, n in zip(counts, totals, strict=True)])
+    for (row, column), share in np.ndenumerate(shares):
+        colour = "white" if share > 0.65 * max(0.5, shares.max()) else "black"
+        axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=colour, fontsize=9)
+    return figure
+
+
+def draw_estimates(series: Mapping[str, Mapping[str, Estimate]], label: str) -> Figure:
+    """Draw figures with their intervals, a line for each name and a colour for each series.
+
+    Args:
+        series: by series, the figures by name; not every series needs every name.
+        label: what is measured.
+    """
+    names = list(dict.fromkeys(name for found in series.values() for name in found))
+    figure = Figure(figsize=(7.2, 0.42 * len(names) + 1.3), layout="constrained")
+    axes = figure.subplots()
+    for number, (title, found) in enumerate(series.items()):
+        shift = 0.22 * (number - (len(series) - 1) / 2)
+        y = [names.index(name) + shift for name in found]
+        x = [estimate.value for estimate in found.values()]
+        bars = error_bars(list(found.values()))
+        colour = _COLOURS[number % len(_COLOURS)]
+        axes.errorbar(x, y, xerr=bars, fmt="o", markersize=4, color=colour, label=title)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel(label)
+    axes.grid(axis="x", alpha=0.3)
+    if len(series) > 1:
+        figure.legend(fontsize=8, loc="outside upper right", ncols=len(series))
+    return figure
+
+
+def draw_training(log: Sequence[Mapping[str, float]]) -> Figure:
+    """Draw the loss of a training, and what each epoch scored on dev.
+
+    Args:
+        log: the lines of a model's ``training_log.jsonl``.
+    """
+    figure = Figure(figsize=(9.2, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for axes, curves, title in (
+        (left, {"train": "loss", "dev": "eval_loss"}, "loss"),
+        (
+            right,
+            {"stance": "eval_stance_macro_f1", "certainty": "eval_certainty_macro_f1"},
+            "macro-F1 on dev",
+        ),
+    ):
+        for number, (name, key) in enumerate(curves.items()):
+            points = [(line["epoch"], line[key]) for line in log if key in line]
+            marker = "o" if key.startswith("eval") else ""
+            colour = _COLOURS[number]
+            axes.plot(*zip(*points, strict=True), marker=marker, color=colour, label=name)
+        axes.set(xlabel="epoch", title=title)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
     return figure

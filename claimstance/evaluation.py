@@ -6,7 +6,7 @@ alike, and so is one annotation pass against the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -162,6 +162,23 @@ def only_gold(gold: Sequence[LabelledSentence], other: Sequence[LabelledT]) -> l
     return [item for item in other if (item.article_id, item.position) in places]
 
 
+def by_article(
+    pairs: Iterable[tuple[LabelledSentence, LabelledT]],
+    *,
+    document: Callable[[LabelledSentence], str] = lambda sentence: sentence.article_id,
+) -> list[list[tuple[LabelledSentence, LabelledT]]]:
+    """Put pairs together by the article that each gold sentence is from.
+
+    Args:
+        pairs: gold sentences and what is scored against them.
+        document: which article a gold sentence is from, where its id does not say so.
+    """
+    groups: dict[str, list[tuple[LabelledSentence, LabelledT]]] = {}
+    for pair in pairs:
+        groups.setdefault(document(pair[0]), []).append(pair)
+    return list(groups.values())
+
+
 def evaluate(
     pairs: Sequence[Pair],
     *,
@@ -173,10 +190,7 @@ def evaluate(
         pairs: gold sentences and what is scored against them.
         document: which article a gold sentence is from, where its id does not say so.
     """
-    by_article: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        by_article.setdefault(document(pair[0]), []).append(pair)
-    articles = list(by_article.values())
+    articles = by_article(pairs, document=document)
     return Evaluation(
         articles=len(articles),
         sentences=len(pairs),

@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 
 from claimstance import statistics as st
-from claimstance.evaluation import Pair, stance_counts
+from claimstance.corpus import LabelledArticle
+from claimstance.evaluation import Pair, PredictedPair, by_article, stance_counts
 from claimstance.labels import STANCES
 from claimstance.records import ArticleFacts, LabelledSentence
 from claimstance.statistics import Estimate, Floats
@@ -135,6 +136,24 @@ def score_slices(
     kept = [s for s in scores if s.sentences >= LEAST_SENTENCES and s.articles >= LEAST_ARTICLES]
     order = in_order(members)
     return sorted(kept, key=lambda s: order.index((s.group, s.name)))
+
+
+def score_corpus_slices(
+    pairs: Sequence[PredictedPair], articles: Iterable[LabelledArticle]
+) -> list[SliceScore]:
+    """Score the slices of a part of the corpus.
+
+    Args:
+        pairs: gold sentences, each with its prediction.
+        articles: at least those that the sentences are from.
+    """
+    known = {article.facts.article_id: article for article in articles}
+
+    def names(sentence: LabelledSentence) -> list[SliceName]:
+        article = known[sentence.article_id]
+        return slice_names(sentence, len(article.sentences), article.facts)
+
+    return score_slices(by_article(pairs), names)
 
 
 def in_order(slices: Iterable[SliceName]) -> list[SliceName]:

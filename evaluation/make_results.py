@@ -46,11 +46,9 @@ from scores import (
     ROOT,
     SUITES,
     export_cost,
-    of_corpus,
     read_costs,
     read_pairs,
     score_behaviour,
-    score_corpus_slices,
     score_neutrality,
     score_worth,
 )
@@ -70,12 +68,13 @@ from claimstance.charts import (
 from claimstance.comparison import compare_predictions
 from claimstance.corpus import load_split
 from claimstance.errors import InputError, run_script
-from claimstance.evaluation import Evaluation, evaluate, markdown_page
+from claimstance.evaluation import Evaluation, by_article, evaluate, markdown_page
 from claimstance.inference import ONNX_FILE, SHIPPED, load_model
 from claimstance.prediction import Predict, as_article, predict
 from claimstance.real_news import label_real_news
 from claimstance.records import Split, write_records, write_text
 from claimstance.settings import SETTINGS_FILE
+from claimstance.slices import score_corpus_slices
 
 SPLITS: tuple[Split, ...] = ("dev", "test")
 
@@ -176,7 +175,7 @@ def outside_scores(arguments: argparse.Namespace) -> OutsideScores:
         name: label_real_news(system, DATA, arguments.datasets) if at_hand else []
         for name, system in systems.items()
     }
-    dev = of_corpus(read_pairs(arguments.out, SHIPS, "dev"))
+    dev = by_article(read_pairs(arguments.out, SHIPS, "dev"))
     found = OutsideScores(
         labels=labels_fingerprint(),
         systems={
@@ -208,7 +207,7 @@ def score_everything(results: Path, outside: OutsideScores) -> Scores:
         if (results / name / f"{split}.jsonl").exists()
     }
     settings = load_model().settings
-    dev = of_corpus(pairs[SHIPS, "dev"])
+    dev = by_article(pairs[SHIPS, "dev"])
     outcomes = {
         name: score_behaviour(results, name)
         for name in names
@@ -220,9 +219,12 @@ def score_everything(results: Path, outside: OutsideScores) -> Scores:
         dev={name: evaluate(pairs[name, "dev"]) for name in names if (name, "dev") in pairs},
         agreement=agreement(DATA)["test"],
         worth={
-            split: score_worth(dev, of_corpus(pairs[SHIPS, split]), settings) for split in SPLITS
+            split: score_worth(dev, by_article(pairs[SHIPS, split]), settings) for split in SPLITS
         },
-        slices={split: score_corpus_slices(pairs[SHIPS, split], split) for split in SPLITS},
+        slices={
+            split: score_corpus_slices(pairs[SHIPS, split], load_split(DATA.corpus, split))
+            for split in SPLITS
+        },
         behaviour=outcomes[SHIPS],
         groups={name: behaviour.score_groups(found) for name, found in outcomes.items()},
         second_pass=behaviour.score_groups(behaviour.judge_second_pass(SUITES)),
