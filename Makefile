@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint evaluate reproduce large rivals bench fuzz clean
+.PHONY: demo test lint evaluate notebooks reproduce large rivals bench fuzz clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/python:
@@ -41,6 +41,10 @@ evaluate: $(VENV)/installed-dev
 	$(BIN)/python evaluation/make_results.py $(if $(wildcard models),--models models) \
 	  $(if $(DATASETS),--datasets "$(DATASETS)") $(if $(ARTICLE),--article "$(ARTICLE)")
 
+# Runs the notebooks and saves them with what they show.
+notebooks: $(VENV)/installed-dev
+	$(BIN)/python notebooks/run.py
+
 # Makes the shipped model and the figures on the corpus anew, from the repository alone.
 reproduce: $(VENV)/installed-dev
 	rm -rf models/new
@@ -54,6 +58,7 @@ reproduce: $(VENV)/installed-dev
 	    --output evaluation/results/$$model/$$split.jsonl || exit 1; \
 	done; done
 	cp models/minilm-int8/* claimstance/shipped/
+	cp models/minilm/training_log.jsonl evaluation/results/minilm/
 	$(MAKE) evaluate
 
 # The backbone of the large model: 400 MB.

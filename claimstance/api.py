@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 StrPath = str | PathLike[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ClassifiedArticle:
     """An article and what the model says of each of its sentences.
 
@@ -56,6 +56,9 @@ class ClassifiedArticle:
     def __iter__(self) -> Iterator[Prediction]:
         """The sentences, in the order of the text."""
         return iter(self.predictions)
+
+    def __repr__(self) -> str:
+        return f"<ClassifiedArticle {self.id!r}: {self.title!r}, {len(self)} sentences>"
 
     def __str__(self) -> str:
         return "\n".join(

@@ -6,10 +6,9 @@ alike, and so is one annotation pass against the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -163,6 +162,23 @@ def only_gold(gold: Sequence[LabelledSentence], other: Sequence[LabelledT]) -> l
     return [item for item in other if (item.article_id, item.position) in places]
 
 
+def by_article(
+    pairs: Iterable[tuple[LabelledSentence, LabelledT]],
+    *,
+    document: Callable[[LabelledSentence], str] = lambda sentence: sentence.article_id,
+) -> list[list[tuple[LabelledSentence, LabelledT]]]:
+    """Put pairs together by the article that each gold sentence is from.
+
+    Args:
+        pairs: gold sentences and what is scored against them.
+        document: which article a gold sentence is from, where its id does not say so.
+    """
+    groups: dict[str, list[tuple[LabelledSentence, LabelledT]]] = {}
+    for pair in pairs:
+        groups.setdefault(document(pair[0]), []).append(pair)
+    return list(groups.values())
+
+
 def evaluate(
     pairs: Sequence[Pair],
     *,
@@ -174,10 +190,7 @@ def evaluate(
         pairs: gold sentences and what is scored against them.
         document: which article a gold sentence is from, where its id does not say so.
     """
-    by_article: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        by_article.setdefault(document(pair[0]), []).append(pair)
-    articles = list(by_article.values())
+    articles = by_article(pairs, document=document)
     return Evaluation(
         articles=len(articles),
         sentences=len(pairs),
@@ -336,31 +349,3 @@ def _span_table(scores: Mapping[str, SpanScore]) -> list[str]:
         for name, s in scores.items()
     ]
     return [*head, *rows, ""]
-
-
-def draw_confusion(evaluation: Evaluation, path: Path) -> None:
-    """Draw both confusion matrices, each row in shares of its gold label, as a PNG."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.8), layout="constrained")
-    wide, narrow = figure.subplots(1, 2, width_ratios=[6, 4])
-    _draw_matrix(wide, evaluation.stance, STANCES, STANCES, "Stance")
-    columns = (*CERTAINTIES, "no claim")
-    _draw_matrix(narrow, evaluation.certainty, CERTAINTIES, columns, "Certainty")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
-
-
-def _draw_matrix(
-    axes: Any, score: LabelScore, rows: Sequence[str], columns: Sequence[str], name: str
-) -> None:
-    counts = np.asarray(score.confusion, dtype=float)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
-    axes.set_yticks(range(len(rows)), rows)
-    axes.set(xlabel="predicted", ylabel="gold", title=f"{name}, macro-F1 {score.macro_f1}")
-    for (row, column), share in np.ndenumerate(shares):
-        colour = "white" if share > 0.55 else "black"
-        label = f"{share:.0%}\n{int(counts[row, column])}"
-        axes.text(column, row, label, ha="center", va="center", color=colour, fontsize=8)

@@ -177,30 +177,3 @@ def _compare(frame: Frame, one: Prediction, other: Prediction) -> list[float]:
 
 def _mean(sums: Floats) -> Floats:
     return st.ratio(sums[:, 0], sums[:, 1])
-
-
-def draw_neutrality(scores: Sequence[PairScore], path: Path) -> None:
-    """Draw how far each pair leans and how often it flips, as a PNG."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.2, 0.32 * len(scores) + 1.3), layout="constrained")
-    lean, flip = figure.subplots(1, 2, sharey=True)
-    y = -np.arange(len(scores))
-    for axes, estimates, title in (
-        (
-            lean,
-            [s.leaning for s in scores],
-            "leaning: more doubt with the second (left)\nor first party (right) in the first place",
-        ),
-        (flip, [s.flips for s in scores], "share of frames whose stance flips"),
-    ):
-        x = [e.value for e in estimates]
-        axes.errorbar(x, y, xerr=st.error_bars(estimates), fmt="o", markersize=4, color="#125ba6")
-        axes.set_title(title, fontsize=9)
-        axes.grid(axis="x", alpha=0.3)
-    lean.axvline(0, color="grey", linewidth=1)
-    flip.set_xlim(0, None)
-    names = [f"{s.pair.a.name} / {s.pair.b.name}" for s in scores]
-    lean.set_yticks(y, names, fontsize=8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120, metadata={"Software": None})

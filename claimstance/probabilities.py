@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +17,7 @@ from claimstance import statistics as st
 from claimstance.labels import CERTAINTIES, STANCES
 from claimstance.records import Labels, Prediction
 from claimstance.standoff import StandoffLabels
-from claimstance.statistics import Estimate, Floats, error_bars
+from claimstance.statistics import Estimate, Floats
 
 #: Bins of equal width, as in Guo et al. 2017.
 BINS: Final = 15
@@ -258,44 +257,3 @@ def select(graded: Graded, asked: float, threshold: float) -> Selection:
         coverage=st.bootstrap(sums, lambda s: st.ratio(s[:, 1], s[:, 0])),
         accuracy=(st.bootstrap(sums, lambda s: st.share(s[:, 2], s[:, 1])) if kept.any() else None),
     )
-
-
-def draw_reliability(scores: Mapping[str, ProbabilityScore], path: Path) -> None:
-    """Draw confidence against accuracy, one panel for each score, as a PNG."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.6 * len(scores), 4.6), layout="constrained")
-    panels = figure.subplots(1, len(scores), squeeze=False)[0]
-    for axes, (name, score) in zip(panels, scores.items(), strict=True):
-        axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--")
-        axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="probability given", ylabel="share right")
-        axes.set_title(f"{name}\nECE {score.calibration_error}", fontsize=10)
-        x = [b.confidence for b in score.bins]
-        y = [b.accuracy.value for b in score.bins]
-        spread = error_bars([b.accuracy for b in score.bins])
-        sizes = [6 + 120 * b.sentences / score.sentences for b in score.bins]
-        axes.errorbar(x, y, yerr=spread, fmt="none", ecolor="#9db7d6", elinewidth=1.5)
-        axes.scatter(x, y, s=sizes, color="#125ba6", zorder=3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
-
-
-def draw_risk_coverage(scores: Mapping[str, ProbabilityScore], path: Path) -> None:
-    """Draw the share wrong against the share kept, all scores in one panel, as a PNG."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
-    axes = figure.subplots()
-    for name, score in scores.items():
-        coverage, risk = zip(*score.curve, strict=True)
-        axes.plot(coverage, risk, label=f"{name}, area {score.risk_coverage_area}")
-    axes.set(
-        xlim=(0, 1),
-        ylim=(0, None),
-        xlabel="share of sentences kept, surest first",
-        ylabel="share of the kept that is wrong",
-    )
-    axes.legend(fontsize=8, loc="upper left")
-    axes.grid(alpha=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120, metadata={"Software": None})

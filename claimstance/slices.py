@@ -7,16 +7,15 @@ chance has an interval that says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from claimstance import statistics as st
-from claimstance.evaluation import Pair, stance_counts
+from claimstance.corpus import LabelledArticle
+from claimstance.evaluation import Pair, PredictedPair, by_article, stance_counts
 from claimstance.labels import STANCES
 from claimstance.records import ArticleFacts, LabelledSentence
 from claimstance.statistics import Estimate, Floats
@@ -139,6 +138,24 @@ def score_slices(
     return sorted(kept, key=lambda s: order.index((s.group, s.name)))
 
 
+def score_corpus_slices(
+    pairs: Sequence[PredictedPair], articles: Iterable[LabelledArticle]
+) -> list[SliceScore]:
+    """Score the slices of a part of the corpus.
+
+    Args:
+        pairs: gold sentences, each with its prediction.
+        articles: at least those that the sentences are from.
+    """
+    known = {article.facts.article_id: article for article in articles}
+
+    def names(sentence: LabelledSentence) -> list[SliceName]:
+        article = known[sentence.article_id]
+        return slice_names(sentence, len(article.sentences), article.facts)
+
+    return score_slices(by_article(pairs), names)
+
+
 def in_order(slices: Iterable[SliceName]) -> list[SliceName]:
     """Slices without repetition, in the order in which they are shown."""
     groups = {group: i for i, group in enumerate(_GROUPS)}
@@ -179,28 +196,3 @@ def _where_drawn(counts: Floats, scores: Floats) -> Floats:
 def weakest(scores: Sequence[SliceScore]) -> list[SliceScore]:
     """The slices that fall behind by more than their interval, the furthest first."""
     return sorted((s for s in scores if s.is_weak), key=lambda s: s.ahead.value)
-
-
-def draw_slices(scores: Mapping[str, Sequence[SliceScore]], path: Path) -> None:
-    """Draw the accuracy of each slice, one colour for each file, as a PNG."""
-    from matplotlib.figure import Figure
-
-    labels = in_order((s.group, s.name) for found in scores.values() for s in found)
-    figure = Figure(figsize=(7.2, 0.21 * len(labels) + 1.4), layout="constrained")
-    axes = figure.subplots()
-    rows = {label: -place for place, label in enumerate(labels)}
-    for number, (name, found) in enumerate(scores.items()):
-        colour = ("#125ba6", "#c4520a", "#3d8f4e")[number % 3]
-        y = [rows[s.group, s.name] + 0.15 - 0.3 * number for s in found]
-        x = [s.accuracy.value for s in found]
-        bars = st.error_bars([s.accuracy for s in found])
-        axes.errorbar(x, y, xerr=bars, fmt="o", markersize=3.5, color=colour, label=name)
-    axes.set_yticks(list(rows.values()), [f"{group}: {name}" for group, name in labels], fontsize=8)
-    for before, after in pairwise(labels):
-        if before[0] != after[0]:
-            axes.axhline(rows[after] + 0.5, color="grey", linewidth=0.5)
-    axes.set(xlabel="stance accuracy", ylim=(-len(labels) + 0.4, 0.6))
-    axes.grid(axis="x", alpha=0.3)
-    figure.legend(fontsize=8, loc="outside upper right", ncols=len(scores))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120, metadata={"Software": None})

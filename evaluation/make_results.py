@@ -46,11 +46,9 @@ from scores import (
     ROOT,
     SUITES,
     export_cost,
-    of_corpus,
     read_costs,
     read_pairs,
     score_behaviour,
-    score_corpus_slices,
     score_neutrality,
     score_worth,
 )
@@ -59,18 +57,24 @@ from systems import LABELS, RULES, load
 from claimstance import behaviour, neutrality
 from claimstance.annotation import agreement
 from claimstance.articles import Article
+from claimstance.charts import (
+    draw_confusion,
+    draw_neutrality,
+    draw_reliability,
+    draw_risk_coverage,
+    draw_slices,
+    save_picture,
+)
 from claimstance.comparison import compare_predictions
 from claimstance.corpus import load_split
 from claimstance.errors import InputError, run_script
-from claimstance.evaluation import Evaluation, draw_confusion, evaluate, markdown_page
+from claimstance.evaluation import Evaluation, by_article, evaluate, markdown_page
 from claimstance.inference import ONNX_FILE, SHIPPED, load_model
-from claimstance.neutrality import draw_neutrality
 from claimstance.prediction import Predict, as_article, predict
-from claimstance.probabilities import draw_reliability, draw_risk_coverage
 from claimstance.real_news import label_real_news
 from claimstance.records import Split, write_records, write_text
 from claimstance.settings import SETTINGS_FILE
-from claimstance.slices import draw_slices
+from claimstance.slices import score_corpus_slices
 
 SPLITS: tuple[Split, ...] = ("dev", "test")
 
@@ -171,7 +175,7 @@ def outside_scores(arguments: argparse.Namespace) -> OutsideScores:
         name: label_real_news(system, DATA, arguments.datasets) if at_hand else []
         for name, system in systems.items()
     }
-    dev = of_corpus(read_pairs(arguments.out, SHIPS, "dev"))
+    dev = by_article(read_pairs(arguments.out, SHIPS, "dev"))
     found = OutsideScores(
         labels=labels_fingerprint(),
         systems={
@@ -203,7 +207,7 @@ def score_everything(results: Path, outside: OutsideScores) -> Scores:
         if (results / name / f"{split}.jsonl").exists()
     }
     settings = load_model().settings
-    dev = of_corpus(pairs[SHIPS, "dev"])
+    dev = by_article(pairs[SHIPS, "dev"])
     outcomes = {
         name: score_behaviour(results, name)
         for name in names
@@ -215,9 +219,12 @@ def score_everything(results: Path, outside: OutsideScores) -> Scores:
         dev={name: evaluate(pairs[name, "dev"]) for name in names if (name, "dev") in pairs},
         agreement=agreement(DATA)["test"],
         worth={
-            split: score_worth(dev, of_corpus(pairs[SHIPS, split]), settings) for split in SPLITS
+            split: score_worth(dev, by_article(pairs[SHIPS, split]), settings) for split in SPLITS
         },
-        slices={split: score_corpus_slices(pairs[SHIPS, split], split) for split in SPLITS},
+        slices={
+            split: score_corpus_slices(pairs[SHIPS, split], load_split(DATA.corpus, split))
+            for split in SPLITS
+        },
         behaviour=outcomes[SHIPS],
         groups={name: behaviour.score_groups(found) for name, found in outcomes.items()},
         second_pass=behaviour.score_groups(behaviour.judge_second_pass(SUITES)),
@@ -245,17 +252,19 @@ def write_pages(results: Path, scores: Scores) -> None:
     test = scores.worth["test"]
     closer = scores.outside.closer
     real = {"real news: stance": closer.worth.stance} if closer else {}
-    draw_reliability(
-        {"test: stance": test.stance, "test: certainty": test.certainty} | real,
-        results / "reliability.png",
-    )
-    draw_risk_coverage(
-        {"dev": scores.worth["dev"].stance, "test split": test.stance}
-        | ({"real news": closer.worth.stance} if closer else {}),
-        results / "risk-coverage.png",
-    )
-    draw_slices(scores.slices, results / "slices.png")
-    draw_neutrality(scores.neutrality, results / "neutrality.png")
+    pictures = {
+        "reliability": draw_reliability(
+            {"test: stance": test.stance, "test: certainty": test.certainty} | real
+        ),
+        "risk-coverage": draw_risk_coverage(
+            {"dev": scores.worth["dev"].stance, "test split": test.stance}
+            | ({"real news": closer.worth.stance} if closer else {})
+        ),
+        "slices": draw_slices(scores.slices),
+        "neutrality": draw_neutrality(scores.neutrality),
+    }
+    for name, picture in pictures.items():
+        save_picture(picture, results / f"{name}.png")
 
 
 def write_system_page(folder: Path, name: str, result: Evaluation) -> None:
@@ -270,7 +279,7 @@ def write_system_page(folder: Path, name: str, result: Evaluation) -> None:
         result, gold="data/corpus/test.jsonl", predictions=predictions, command=command
     )
     write_text(folder / "README.md", page)
-    draw_confusion(result, folder / "confusion.png")
+    save_picture(draw_confusion(result), folder / "confusion.png")
 
 
 def publish(scores: Scores) -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
-from scores import DATA, Articles, Worth, by_article, score_real_slices, score_worth
+from scores import DATA, Articles, Worth, score_real_slices, score_worth
 
 from claimstance.articles import Article, read_articles
 from claimstance.comparison import Comparison, compare_predictions
 from claimstance.errors import InputError
-from claimstance.evaluation import Evaluation, PredictedPair, pair_up
+from claimstance.evaluation import Evaluation, PredictedPair, by_article, pair_up
 from claimstance.external import SETS, ExternalScore, labelled_rows, score_set
 from claimstance.prediction import Predict
 from claimstance.real_news import (
@@ -247,7 +247,7 @@ def look_closer(
 
 def real_articles(pairs: Sequence[PredictedPair]) -> Articles:
     """Pairs of real news, article by article."""
-    return by_article(pairs, [document_of(gold.article_id) for gold, _ in pairs])
+    return by_article(pairs, document=lambda gold: document_of(gold.article_id))
 
 
 def score_article(predict: Predict, path: Path) -> ArticleScore:

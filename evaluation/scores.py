@@ -5,7 +5,6 @@ Reads predictions and gold labels, knows no model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +35,6 @@ from claimstance.slices import (
     length_name,
     quotation_name,
     score_slices,
-    slice_names,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,19 +51,6 @@ def read_pairs(results: Path, system: str, split: Split) -> list[PredictedPair]:
     gold = [s for article in load_split(DATA.corpus, split) for s in article.sentences]
     path = results / system / f"{split}.jsonl"
     return pair_up(gold, read_records(path, Prediction), str(path))
-
-
-def by_article(pairs: Sequence[PredictedPair], documents: Sequence[str]) -> Articles:
-    """Pairs put together by the article that each is from."""
-    groups: dict[str, list[PredictedPair]] = {}
-    for pair, document in zip(pairs, documents, strict=True):
-        groups.setdefault(document, []).append(pair)
-    return list(groups.values())
-
-
-def of_corpus(pairs: Sequence[PredictedPair]) -> Articles:
-    """Pairs of a split, article by article."""
-    return by_article(pairs, [gold.article_id for gold, _ in pairs])
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +84,6 @@ def thresholds(settings: ModelSettings) -> dict[float, float]:
         except InputError:  # dev showed none
             continue
     return found
-
-
-def score_corpus_slices(pairs: Sequence[PredictedPair], split: Split) -> list[SliceScore]:
-    """Score the slices of a split."""
-    articles = {a.facts.article_id: a for a in load_split(DATA.corpus, split)}
-
-    def names(sentence: LabelledSentence) -> list[SliceName]:
-        article = articles[sentence.article_id]
-        return slice_names(sentence, len(article.sentences), article.facts)
-
-    return score_slices(of_corpus(pairs), names)
 
 
 def score_real_slices(articles: Articles) -> list[SliceScore]:

@@ -82,6 +82,7 @@ def test_a_text_of_its_own(classifier: Classifier) -> None:
     assert classifier.classify(TEXT, title="Roads").title == "Roads"
     assert article.predictions[0].model == classifier.name
     assert str(article).count("\n") == len(article) - 1
+    assert repr(article) == f"<ClassifiedArticle 'text': 'Who took it?', {len(article)} sentences>"
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "…", "***"])

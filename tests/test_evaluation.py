@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sklearn import metrics
 
+from claimstance.charts import draw_confusion, save_picture
 from claimstance.corpus import LabelledArticle
 from claimstance.errors import InputError
 from claimstance.evaluation import (
     Evaluation,
-    draw_confusion,
     evaluate,
     markdown_page,
     pair_up,
@@ -230,7 +230,7 @@ def test_the_page_and_the_scores_say_the_same(gold: list[LabelledSentence]) -> N
 def test_the_picture_is_drawn_alike_each_time(gold: list[LabelledSentence], tmp_path: Path) -> None:
     result = score(gold, gold)
     for name in ("one.png", "deep/two.png"):
-        draw_confusion(result, tmp_path / name)
+        save_picture(draw_confusion(result), tmp_path / name)
     content = (tmp_path / "one.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     assert content == (tmp_path / "deep" / "two.png").read_bytes()

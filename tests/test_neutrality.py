@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from claimstance.articles import Article
 from claimstance.behaviour import Passage
+from claimstance.charts import draw_neutrality, save_picture
 from claimstance.errors import InputError
 from claimstance.labels import STANCES, Stance
 from claimstance.neutrality import (
@@ -24,7 +25,6 @@ from claimstance.neutrality import (
     Party,
     PartyPair,
     articles_of,
-    draw_neutrality,
     fill,
     read_frames,
     score_pairs,
@@ -470,11 +470,11 @@ def score_of(number: int) -> PairScore:
 
 def test_the_picture(tmp_path: Path) -> None:
     for name in ("one.png", "deep/two.png"):
-        draw_neutrality([score_of(1)], tmp_path / name)
+        save_picture(draw_neutrality([score_of(1)]), tmp_path / name)
     content = (tmp_path / "one.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     assert content == (tmp_path / "deep" / "two.png").read_bytes()
-    draw_neutrality([score_of(n) for n in range(9)], tmp_path / "more.png")
+    save_picture(draw_neutrality([score_of(n) for n in range(9)]), tmp_path / "more.png")
     assert height(tmp_path / "more.png") > height(tmp_path / "one.png")
 
 
@@ -489,7 +489,7 @@ def test_the_picture_of_frames_that_all_lean_alike(tmp_path: Path) -> None:
     gaps = [(s.leaning.value - s.leaning.low, s.leaning.high - s.leaning.value) for s in scores]
     assert min(map(min, gaps)) < 0
     assert [gap for both in gaps for gap in both] == pytest.approx([0] * 78, abs=1e-12)
-    draw_neutrality(scores, tmp_path / "alike.png")
+    save_picture(draw_neutrality(scores), tmp_path / "alike.png")
     assert (tmp_path / "alike.png").read_bytes().startswith(b"\x89PNG")
 
 

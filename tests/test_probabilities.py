@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from sklearn.metrics import brier_score_loss
 
 from claimstance import statistics as stats
+from claimstance.charts import draw_reliability, draw_risk_coverage, save_picture
 from claimstance.labels import CERTAINTIES, STANCES, Certainty, Stance
 from claimstance.probabilities import (
     BINS,
@@ -23,8 +25,6 @@ from claimstance.probabilities import (
     area_under,
     bin_counts,
     calibration_error,
-    draw_reliability,
-    draw_risk_coverage,
     grade_certainties,
     grade_stances,
     least_area,
@@ -446,13 +446,13 @@ def scores() -> dict[str, ProbabilityScore]:
 
 def test_a_picture_of_calibration(scores: dict[str, ProbabilityScore], tmp_path: Path) -> None:
     path = tmp_path / "new" / "reliability.png"
-    draw_reliability(scores, path)
+    save_picture(draw_reliability(scores), path)
     picture = imread(path)
     # 4.6 inches at 120 dots each, and as much again for the second panel.
     assert picture.shape[:2] == (552, 1104)
     marks = np.isclose(picture[:, :, :3], BLUE, atol=0.01).all(axis=2)
     assert marks[:, :552].sum() > 100 < marks[:, 552:].sum()
-    draw_reliability({"a": scores["a"]}, path)
+    save_picture(draw_reliability({"a": scores["a"]}), path)
     assert imread(path).shape[:2] == (552, 552)
 
 
@@ -460,10 +460,10 @@ def test_a_picture_of_risk_and_coverage(
     scores: dict[str, ProbabilityScore], tmp_path: Path
 ) -> None:
     path = tmp_path / "new" / "risk.png"
-    draw_risk_coverage(scores, path)
+    save_picture(draw_risk_coverage(scores), path)
     both = imread(path)
     assert both.shape[:2] == (528, 768)
-    draw_risk_coverage({"a": scores["a"]}, path)
+    save_picture(draw_risk_coverage({"a": scores["a"]}), path)
     one = imread(path)
     assert one.shape == both.shape
     # The first two colours of matplotlib: there is a second line only where there are two.
@@ -477,10 +477,10 @@ def test_a_picture_of_risk_and_coverage(
 
 @pytest.mark.parametrize("draw", [draw_reliability, draw_risk_coverage])
 def test_the_same_scores_give_the_same_file(
-    scores: dict[str, ProbabilityScore], tmp_path: Path, draw: Callable[..., None]
+    scores: dict[str, ProbabilityScore], tmp_path: Path, draw: Callable[..., Figure]
 ) -> None:
     for name in ("one.png", "two.png"):
-        draw(scores, tmp_path / name)
+        save_picture(draw(scores), tmp_path / name)
     content = (tmp_path / "one.png").read_bytes()
     assert content == (tmp_path / "two.png").read_bytes()
     assert content.startswith(b"\x89PNG")

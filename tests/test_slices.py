@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from claimstance import slices
+from claimstance.charts import draw_slices, save_picture
 from claimstance.corpus import LabelledArticle
 from claimstance.evaluation import Pair
 from claimstance.labels import STANCES, Stance
@@ -20,7 +21,6 @@ from claimstance.records import LabelledSentence, SentenceLabels
 from claimstance.slices import (
     SliceName,
     SliceScore,
-    draw_slices,
     in_order,
     length_name,
     quotation_name,
@@ -423,12 +423,12 @@ def test_the_picture(tmp_path: Path) -> None:
     articles = [pairs_of("x", "aa ad"), pairs_of("y", "aa aa")]
     scores = score_slices(articles, by_id)
     for name in ("one.png", "deep/two.png"):
-        draw_slices({"dev": scores, "test": scores[:1]}, tmp_path / name)
+        save_picture(draw_slices({"dev": scores, "test": scores[:1]}), tmp_path / name)
     content = (tmp_path / "one.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     assert content == (tmp_path / "deep" / "two.png").read_bytes()
     more = [slice_score(str(n), (0.0, -0.1, 0.1)) for n in range(12)]
-    draw_slices({"dev": more}, tmp_path / "more.png")
+    save_picture(draw_slices({"dev": more}), tmp_path / "more.png")
     assert height(tmp_path / "more.png") > height(tmp_path / "one.png")
 
 

@@ -44,7 +44,9 @@ def evaluate(
     command += " --only-gold" if only_gold else ""
     page = ev.markdown_page(result, gold=str(gold), predictions=str(predictions), command=command)
     if out:
-        ev.draw_confusion(result, out / "confusion.png")
+        from claimstance.charts import draw_confusion, save_picture
+
+        save_picture(draw_confusion(result), out / "confusion.png")
         write_text(out / "scores.json", json.dumps(result.as_dict(), indent=2) + "\n")
         write_text(out / "README.md", page)
     typer.echo(page)
