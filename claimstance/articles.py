@@ -131,6 +131,32 @@ def read_articles(
             yield found
 
 
+def article_from_text(text: str, *, title: str | None = None, id: str = "text") -> Article:
+    """An article made of a plain text, as `read_articles` would make it of a ``.txt`` file.
+
+    Args:
+        text: the text.
+        title: its title; if not given, a first line that looks like a headline.
+        id: the id that its predictions get.
+
+    Raises:
+        InputError: if there is no sentence in it, or it is too long.
+    """
+    sentences = _text_sentences(text)
+    if not sentences:
+        raise _nothing_to_classify(id, "give a text that has words in it")
+    return _article(id, title or _first_line_title(text, sentences), sentences, id)
+
+
+def _nothing_to_classify(where: str, fix: str = "leave the file out") -> InputError:
+    return InputError(
+        where,
+        expected="an article",
+        found="no sentence: nothing in it that could be classified has a letter or digit",
+        fix=fix,
+    )
+
+
 # Reading one file.
 
 
@@ -170,12 +196,7 @@ def _read_document(content: bytes, source: Source, article_id: str, taken: set[s
             sentences = _text_sentences(text)
             title = _first_line_title(text, sentences)
     if not sentences:
-        raise InputError(
-            source.where,
-            expected="an article",
-            found="no sentence: nothing in it that could be classified has a letter or digit",
-            fix="leave the file out",
-        )
+        raise _nothing_to_classify(source.where)
     return _article(article_id, title, sentences, source.where)
 
 
