@@ -26,6 +26,7 @@ PAGES = "docs/pages"
 FOLDER = "repository"
 DOCUMENTS = (
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "claimstance/shipped/README.md",
     "data/README.md",
     "data/dataset_card.md",
@@ -42,9 +43,13 @@ DOCUMENTS = (
     "training/learning_curve.md",
 )
 
-LINK = re.compile(r"(?P<picture>!?)\[(?P<words>[^\]]*)\]\((?P<path>[^)#\s]*)(?P<anchor>#[^)\s]*)?\)")
+LINK = re.compile(
+    r"(?P<picture>!?)\[(?P<words>[^\]]*)\]\((?P<path>[^)#\s]*)(?P<anchor>#[^)\s]*)?\)"
+)
 #: A label as the labels page and the guidelines print it: **disputed · certain**.
 LABEL = re.compile(rf"<strong>(?={'|'.join(STANCES)})(\w+)( · \w+)?</strong>")
+#: A 95% interval, which should not be torn apart at the end of a line.
+INTERVAL = re.compile(r"\[[+-]?\d\.\d+, [+-]?\d\.\d+\]")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -67,8 +72,15 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
 
 
 def on_page_content(html: str, page: Page, config: Any, files: Files) -> str:
-    """Print labels in the colour of their stance."""
-    return LABEL.sub(r'<strong class="label" data-stance="\1">\1\2</strong>', html)
+    """Give labels the colour of their stance, and keep intervals whole."""
+    html = LABEL.sub(r'<strong class="label" data-stance="\1">\1\2</strong>', html)
+    return INTERVAL.sub(r'<span class="interval">\g<0></span>', html)
+
+
+def on_post_page(output: str, page: Page, config: Any) -> str:
+    """Give the theme's search a name that a screen reader can say."""
+    dialog = 'data-md-component="search" role="dialog"'
+    return output.replace(dialog, f'{dialog} aria-label="Search"')
 
 
 def relink(markdown: str, path: str, there: set[str]) -> str:
@@ -85,8 +97,8 @@ def relink(markdown: str, path: str, there: set[str]) -> str:
         if target is None:
             return link[0]
         if in_site(target) not in there:
-            name = f"`{target}`"
-            return link["words"] if target in link["words"] else f"{link['words']} ({name})"
+            named = target in link["words"]
+            return link["words"] if named else f"{link['words']} (`{target}`)"
         way = posixpath.relpath(in_site(target), posixpath.dirname(in_site(path)) or ".")
         return f"{link['picture']}[{link['words']}]({way}{link['anchor'] or ''})"
 
