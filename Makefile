@@ -40,8 +40,9 @@ docs: $(VENV)/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -f docs/mkdocs.yml
 	@echo "Open out/site/index.html in a browser."
 
-# Scores the model that ships on all there is, and writes every page of results, and what the
-# examples in docs/ print. With DATASETS=folder also on text that is not in the repository (evaluation/sets/README.md).
+# Scores the model that ships on all there is, and writes every page of results and what the
+# examples in docs/ print. With DATASETS=folder also on text that is not in the repository
+# (evaluation/sets/README.md).
 evaluate: $(VENV)/installed-dev
 	$(BIN)/python evaluation/make_results.py $(if $(wildcard models),--models models) \
 	  $(if $(DATASETS),--datasets "$(DATASETS)") $(if $(ARTICLE),--article "$(ARTICLE)")

@@ -9,11 +9,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from test_report_browser import CHROMIUM, Browser
 
 from claimstance.labels import CERTAINTIES, CERTAINTY_MEANING, STANCE_MEANING, STANCES
 from claimstance.records import LabelledSentence
@@ -198,3 +201,48 @@ def test_reference_shows_signatures_and_examples(site: Path) -> None:
     for name in ("Classifier.load", "ClassifiedArticle.to_frame"):
         assert f'id="claimstance.api.{name}"' in reference
     assert "<blockquote>" not in reference
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no `chromium` on PATH to open the site in")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        browser = Browser(Path(profile))
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_pages_open_without_complaint_and_fit_a_phone(
+    browser: Browser, site: Path, dark: bool
+) -> None:
+    for page in sorted(site.glob("*.html")):
+        if page.name == "404.html":  # is shown by a server, with addresses from its root
+            continue
+        browser.open(page, width=390, height=844, dark=dark)
+        assert browser.run("document.documentElement.scrollWidth") <= 390, page.name
+        assert browser.complaints() == []
+        elsewhere = [url for url in browser.requests() if not url.startswith(("file:", "data:"))]
+        assert elsewhere == []
+        scheme = browser.run("document.body.dataset.mdColorScheme")
+        assert scheme == ("slate" if dark else "default")
+
+
+def test_search_works_from_the_disk(browser: Browser, site: Path) -> None:
+    browser.open(site / "index.html")
+    found: list[str] = []
+    for _ in range(100):  # the index loads while the page is there already
+        browser.run(
+            "(() => { const field = document.querySelector('.md-search__input'); field.focus();"
+            "field.value = 'abstain'; field.dispatchEvent(new KeyboardEvent('keyup')); })()"
+        )
+        found = browser.run(
+            "Array.from(document.querySelectorAll('.md-search-result__link'), a => a.href)"
+        )
+        if found:
+            break
+        time.sleep(0.1)
+
+    assert any("/first-article.html" in address for address in found)
+    assert browser.complaints() == []
