@@ -42,7 +42,7 @@ NEEDED = (
 )
 #: Of this split the examples find the first articles only: whole, it takes a while to label.
 CUT_SHORT = "data/corpus/dev.jsonl"
-SENTENCES_LEFT = 100
+SENTENCES_LEFT = 30
 #: Commands that are not run: those of make and pip make an environment, a Ray cluster is not
 #: at hand. Tests check that their targets and options exist.
 NOT_RUN = re.compile(r"^(make|pip|source|tensorboard) |--engine ray")
