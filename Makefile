@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint evaluate notebooks reproduce large rivals bench fuzz clean
+.PHONY: demo test lint docs evaluate notebooks reproduce large rivals bench fuzz clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/python:
@@ -35,11 +35,18 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Scores the model that ships on all there is, and writes every page of results. With
-# DATASETS=folder also on text that is not in the repository (evaluation/sets/README.md).
+# The documentation site, from docs/.
+docs: $(VENV)/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -f docs/mkdocs.yml
+	@echo "Open out/site/index.html in a browser."
+
+# Scores the model that ships on all there is, and writes every page of results and what the
+# examples in docs/ print. With DATASETS=folder also on text that is not in the repository
+# (evaluation/sets/README.md).
 evaluate: $(VENV)/installed-dev
 	$(BIN)/python evaluation/make_results.py $(if $(wildcard models),--models models) \
 	  $(if $(DATASETS),--datasets "$(DATASETS)") $(if $(ARTICLE),--article "$(ARTICLE)")
+	$(BIN)/python docs/examples.py --write
 
 # Runs the notebooks and saves them with what they show.
 notebooks: $(VENV)/installed-dev
