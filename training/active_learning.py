@@ -1,6 +1,6 @@
 """Does it pay to choose what to label? Chosen sentences against as many drawn by chance.
 
-    python training/active_learning.py [--work out/active-learning] [--draw]
+    python training/active_learning.py [--jobs 3] [--work out/active-learning] [--draw]
 
 The train split plays the news that nobody has labelled. A first model is trained on
 sentences drawn by chance; then each round adds sentences, chosen by the last model
@@ -22,7 +22,9 @@ import random
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -96,12 +98,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", type=Path, default=HERE / "recipes" / "minilm.toml")
     parser.add_argument("--work", type=Path, default=ROOT / "out" / "active-learning")
+    parser.add_argument("--jobs", type=int, default=1, help="seeds at a time, a thread each")
     parser.add_argument("--draw", action="store_true", help="only write what there is")
     arguments = parser.parse_args()
     path = arguments.recipe.resolve()
     if not arguments.draw:
         recipe = shortened(transformer_recipe(path))
-        do_missing(Plan(RUNS, path, recipe, DATA, arguments.work))
+        do_missing(Plan(RUNS, path, recipe, DATA, arguments.work), arguments.jobs)
     write_results(read_runs(RUNS), path)
 
 
@@ -117,25 +120,37 @@ def shortened(recipe: TransformerRecipe) -> TransformerRecipe:
     )
 
 
-def all_keys() -> Iterator[dict[str, Any]]:
-    """What tells the runs apart, in an order in which each finds what it starts from."""
-    for seed in SEEDS:
-        yield {"strategy": START, "seed": seed, "round": 0}
-        for round_ in range(1, ROUNDS + 1):
-            for strategy in STRATEGIES:
-                yield {"strategy": strategy, "seed": seed, "round": round_}
+def keys_of(seed: int) -> Iterator[dict[str, Any]]:
+    """What tells the runs of a seed apart, in an order in which each finds what it starts from."""
+    yield {"strategy": START, "seed": seed, "round": 0}
+    for round_ in range(1, ROUNDS + 1):
+        for strategy in STRATEGIES:
+            yield {"strategy": strategy, "seed": seed, "round": round_}
 
 
-def do_missing(plan: Plan) -> None:
-    """Do the runs that are not in the plan's file yet.
+def do_missing(plan: Plan, jobs: int = 1) -> None:
+    """Do the runs that are not in the plan's file yet, so many seeds at a time.
 
     Raises:
         InputError: if there are runs of another corpus or recipe, or what a run starts from
             is gone.
     """
+    # Networks that share the processor slow each other down unless each has threads of its own.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if jobs == 1:
+        for seed in SEEDS:
+            do_missing_of(seed, plan)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for done in [pool.submit(do_missing_of, seed, plan) for seed in SEEDS]:
+            done.result()
+
+
+def do_missing_of(seed: int, plan: Plan) -> None:
+    """Do the runs of a seed that are not in the plan's file yet, one after the other."""
     made_of = plan.fingerprint()
     done = [row["key"] for row in finished_runs(plan.runs, made_of)]
-    for key in all_keys():
+    for key in keys_of(seed):
         if key not in done:
             row = do_run(key, plan) | {"made_of": made_of}
             with plan.runs.open("a", encoding="utf-8") as file:
@@ -238,7 +253,8 @@ def write_results(runs: Sequence[dict[str, Any]], recipe: Path) -> None:
     Raises:
         InputError: if a run is missing, or the runs are not all of one corpus.
     """
-    missing = [key for key in all_keys() if key not in [run["key"] for run in runs]]
+    keys = [key for seed in SEEDS for key in keys_of(seed)]
+    missing = [key for key in keys if key not in [run["key"] for run in runs]]
     made_of = {run["made_of"] for run in runs}
     if missing or len(made_of) > 1:
         raise InputError(
