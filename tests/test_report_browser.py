@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import os
 import select
@@ -243,6 +244,34 @@ def test_the_pages_of_a_batch_open_without_complaint(browser: Browser, tmp_path:
     browser.open(Path(href.removeprefix("file://")))
     assert browser.run("document.querySelector('.meta a').href").endswith("/pages/index.html")
     assert browser.complaints() == []
+
+
+def broken_rules(browser: Browser) -> list[str]:
+    """The rules of axe-core that the open page breaks, each with the first place."""
+    axe = importlib.resources.files("axe_core_python").joinpath("axe.min.js")
+    browser.run(axe.read_text("utf-8") + ";0")
+    return browser.run(
+        "axe.run().then(found => found.violations.map(v => `${v.id}: ${v.nodes[0].html}`))"
+    )
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing(
+    browser: Browser, page: Path, tmp_path: Path, width: int, dark: bool
+) -> None:
+    write_pages(tmp_path / "pages", [*article("one"), *article("two")], {"one": ATTACK})
+    pages = sorted((tmp_path / "pages").rglob("*.html"))
+    assert len(pages) == 3
+    for path in (page, *pages):
+        browser.open(path, width=width, dark=dark)
+        assert broken_rules(browser) == [], path
+
+
+def test_axe_does_find_a_fault(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    browser.run("document.querySelector('.m').removeAttribute('aria-label')")
+    assert [rule.split(":")[0] for rule in broken_rules(browser)] == ["button-name"]
 
 
 def test_nothing_in_an_article_runs(browser: Browser, page: Path) -> None:
