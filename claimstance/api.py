@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from claimstance.abstention import mark_for_review, threshold_for
 from claimstance.articles import Article, article_from_text, read_articles
@@ -81,8 +81,7 @@ class ClassifiedArticle:
         sources come first, those with most claims before others, then
         `claimstance.report.UNNAMED`, last `claimstance.report.WRITER`, the article's own voice.
         """
-        import pandas as pd
-
+        pd = _pandas()
         views = [view_sentence("", number, p) for number, p in enumerate(self.predictions, 1)]
         stances = [stance for stance in STANCES if stance != "no_claim"]
         rows = [
@@ -207,10 +206,27 @@ def to_frame(articles: Iterable[ClassifiedArticle]) -> pd.DataFrame:
 
     Probabilities are dictionaries by label, cues lists, as in a ``.parquet`` file.
     """
-    import pandas as pd
-
+    pd = _pandas()
     rows = [p.model_dump(mode="json") for article in articles for p in article.predictions]
     columns = [name for name in Prediction.model_fields if name != "needs_review"]
     if any("needs_review" in row for row in rows):
         columns.append("needs_review")
     return pd.DataFrame(rows, columns=columns)
+
+
+def _pandas() -> Any:
+    """The library of the tables, which classifying does without.
+
+    Raises:
+        InputError: if it is not installed.
+    """
+    try:
+        import pandas
+    except ModuleNotFoundError:
+        raise InputError(
+            "a table",
+            expected="the package 'pandas', which makes tables",
+            found="it is not installed",
+            fix="pip install pandas",
+        ) from None
+    return pandas

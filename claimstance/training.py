@@ -106,7 +106,7 @@ def _check_folder(out: Path, resume: bool) -> None:
             str(out),
             expected="a folder with checkpoints of an interrupted training",
             found="none",
-            fix="start anew without --resume",
+            fix="empty it, if there is something in it, and start anew without --resume",
         )
     if not resume and has_checkpoint:
         raise InputError(

@@ -62,6 +62,17 @@ def test_a_frame_has_the_columns_of_the_files(demo: ClassifiedArticle, tmp_path:
     assert frame["stance_probabilities"].tolist() == written["stance_probabilities"].tolist()
 
 
+def test_tables_say_what_they_need(
+    demo: ClassifiedArticle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    for table in (demo.to_frame, demo.by_source):
+        with pytest.raises(
+            InputError, match=r"found it is not installed\. To mend it: pip install"
+        ):
+            table()
+
+
 def test_no_articles_are_a_frame_with_columns() -> None:
     assert to_frame([]).columns[0] == "article_id"
 

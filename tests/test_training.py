@@ -300,7 +300,7 @@ def test_there_must_be_something_to_resume(
 ) -> None:
     refuses(
         "expected a folder with checkpoints of an interrupted training, found none. To mend it: "
-        "start anew without --resume.",
+        "empty it, if there is something in it, and start anew without --resume.",
         training.train_transformer,
         make_recipe(),
         tmp_path / "none",
