@@ -87,3 +87,18 @@ def must_be_free(folder: Path) -> None:
             found="files in it" if folder.is_dir() else "a file of that name",
             fix="choose another folder, or empty it",
         )
+
+
+def must_be_new(path: Path) -> None:
+    """Refuse to write over labels or tasks: somebody's work may be in them.
+
+    Raises:
+        InputError: if there is something of that name.
+    """
+    if path.exists():
+        raise InputError(
+            str(path),
+            expected="a file that is not yet there",
+            found="one of that name",
+            fix="name another file, or move that one away",
+        )

@@ -1,4 +1,4 @@
-"""Which sentences to label next, so that a model learns the most from a person's time.
+"""Which sentences to label next.
 
 Three reasons to choose a sentence, each put in words and with its number in the task:
 the model is *uncertain* of its stance, the sentence probably has a *rare* stance, or it

@@ -35,11 +35,13 @@ DOCUMENTS = (
     "evaluation/README.md",
     "evaluation/behaviour/README.md",
     "evaluation/results/README.md",
+    "evaluation/results/audit.md",
     "evaluation/results/behaviour.md",
     "evaluation/results/errors.md",
     "evaluation/results/speed.md",
     "evaluation/sets/README.md",
     "training/README.md",
+    "training/ablations.md",
     "training/learning_curve.md",
 )
 

@@ -177,6 +177,15 @@ def test_site_has_the_picture_and_the_repository_s_documents(site: Path) -> None
     assert 'href="repository/evaluation/results/index.html#real-news"' in limits
 
 
+def test_every_page_of_the_contents_is_there(site: Path) -> None:
+    contents = (ROOT / "docs" / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
+    pages = re.findall(r": (\S+)\.md$", contents, flags=re.MULTILINE)
+    assert len(pages) > 25
+    # A README is the index of its folder.
+    built = [re.sub(r"README$", "index", page) for page in pages]
+    assert [page for page in built if not (site / f"{page}.html").exists()] == []
+
+
 def test_links_hold_in_the_site_or_name_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "docs")
     hooks = importlib.import_module("hooks")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Optional
+from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
 import typer
 
-from claimstance.errors import InputError, must_be_free
+from claimstance.cli.classifying import FAULTS_NAMED
+from claimstance.errors import InputError, must_be_free, must_be_new
 
 if TYPE_CHECKING:
     from claimstance.articles import Article
@@ -27,9 +28,6 @@ SheetOption = Annotated[
 ]
 First = Annotated[Path, typer.Argument(help="One person's labels, in JSONL.")]
 Second = Annotated[Path, typer.Argument(help="Another's, made without seeing the first.")]
-
-#: Faults that are named one by one.
-FAULTS_NAMED: Final = 20
 
 
 def sample(
@@ -64,7 +62,7 @@ def sample(
     id_column: Annotated[str, typer.Option(help="Column with the article's id.")] = "id",
     title_column: Annotated[str, typer.Option(help="Column with the title.")] = "title",
 ) -> None:
-    """Choose the sentences that are most worth labelling.
+    """Choose sentences to label: those of which a model is unsure, rare ones, unlike ones.
 
     Each comes with its title, the two sentences before it, the reason why it was chosen, and
     what the model suggests. A sentence that stands in several articles is chosen once.
@@ -123,17 +121,6 @@ def _without_faults(
         else:
             done(len(item.sentences), False)
             yield item
-
-
-def must_be_new(path: Path) -> None:
-    """Refuse to write over labels or tasks: somebody's work may be in them."""
-    if path.exists():
-        raise InputError(
-            str(path),
-            expected="a file that is not yet there",
-            found="one of that name",
-            fix="name another file, or move that one away",
-        )
 
 
 def _end(faults: list[InputError], what: str) -> None:
