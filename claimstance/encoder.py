@@ -6,7 +6,10 @@ The engine that multiplies the matrices (ONNX Runtime here, torch in
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,44 +28,69 @@ from claimstance.windows import Batch, Window, cut_windows, encode_article, stac
 Logits = tuple[Floats, Floats, Floats]
 Engine = Callable[[Batch], Logits]
 
-#: Most tokens in a batch, padding included. Torch likes many; ONNX Runtime on a processor is
-#: quickest when all that a layer makes of a batch stays in the cache.
+#: Most tokens in a batch, padding included, where it holds more than one window.
 BATCH_TOKENS: Final = 4096
-ONNX_BATCH_TOKENS: Final = 256
+#: ONNX Runtime is given windows one at a time. On a processor it is quickest when all that a layer
+#: makes of its input stays in the cache; and there is no padding, and so no mask to go through.
+ONNX_BATCH_TOKENS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderModel:
-    """A model that reads windows, so many tokens at a time."""
+    """A model that reads windows.
+
+    Attributes:
+        settings: what was saved beside the weights.
+        windows: how articles are cut.
+        tokenizer: makes tokens of text.
+        engine: the network.
+        batch_tokens: most tokens that the network is given at a time, padding included, where
+            these are more than one window.
+        threads: how many windows, or batches of them, are read at the same time.
+    """
 
     settings: ModelSettings
     windows: WindowSettings
     tokenizer: Tokenizer
     engine: Engine
     batch_tokens: int = BATCH_TOKENS
+    threads: int = 1
 
     def score(self, texts: Sequence[Text]) -> list[Scores]:
         """Score articles, one `Scores` each, in the same order."""
-        windows: list[tuple[int, Window]] = []
+        cut: list[tuple[int, Window]] = []
         for index, text in enumerate(texts):
             encoded = encode_article(self.tokenizer, text.title, text.sentences, self.windows)
-            windows += [(index, window) for window in cut_windows(encoded, self.windows)]
-        results: list[list[_SentenceScore]] = [[] for _ in texts]
-        scored = self._score_windows([window for _, window in windows])
-        for (index, window), logits in zip(windows, scored, strict=True):
-            results[index] += _read_window(window, logits, texts[index].sentences)
-        return [_join(sentences) for sentences in results]
+            cut += [(index, window) for window in cut_windows(encoded, self.windows)]
+        read: dict[int, list[_SentenceScore]] = {}
 
-    def _score_windows(self, windows: Sequence[Window]) -> list[Logits]:
-        """The logits of each window, computed in batches of like length."""
+        def read_batch(batch: Sequence[int]) -> None:
+            windows = [cut[number][1] for number in batch]
+            logits = self.engine(stack_windows(windows, self.windows.pad_id))
+            for number, window, *own in zip(batch, windows, *logits, strict=True):
+                read[number] = _read_window(window, own, texts[cut[number][0]].sentences)
+
+        self._for_each(read_batch, self._batches([window for _, window in cut]))
+        sentences: list[list[_SentenceScore]] = [[] for _ in texts]
+        for number, (index, _) in enumerate(cut):
+            sentences[index] += read[number]
+        return [_join(article) for article in sentences]
+
+    def _batches(self, windows: Sequence[Window]) -> list[list[int]]:
+        """Numbers of windows of like length that are read together, the longest first."""
         order = sorted(range(len(windows)), key=lambda i: len(windows[i].input_ids))
-        scored: dict[int, Logits] = {}
-        for batch in _by_tokens(order, windows, self.batch_tokens):
-            chosen = [windows[i] for i in batch]
-            stance, certainty, tags = self.engine(stack_windows(chosen, self.windows.pad_id))
-            for row, index in enumerate(batch):
-                scored[index] = (stance[row], certainty[row], tags[row])
-        return [scored[i] for i in range(len(windows))]
+        return _by_tokens(order, windows, self.batch_tokens)[::-1]
+
+    def _for_each(
+        self, read_batch: Callable[[Sequence[int]], None], batches: Sequence[Sequence[int]]
+    ) -> None:
+        if self.threads == 1 or len(batches) == 1:
+            for batch in batches:
+                read_batch(batch)
+            return
+        # While one thread does what Python does, the network is at work in another.
+        with ThreadPoolExecutor(self.threads) as pool:
+            deque(pool.map(read_batch, batches), maxlen=0)
 
 
 def _by_tokens(order: Sequence[int], windows: Sequence[Window], most: int) -> list[list[int]]:
@@ -88,7 +116,9 @@ class _SentenceScore:
     cues: tuple[str, ...]
 
 
-def _read_window(window: Window, logits: Logits, texts: Sequence[str]) -> list[_SentenceScore]:
+def _read_window(
+    window: Window, logits: Sequence[Floats], texts: Sequence[str]
+) -> list[_SentenceScore]:
     """Pick out the sentences that this window is there to classify."""
     stance, certainty, tags = logits
     probabilities = softmax(tags[: len(window.input_ids)])
@@ -135,7 +165,11 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def make_encoder_model(
-    folder: Path, settings: ModelSettings, engine: Engine, batch_tokens: int = BATCH_TOKENS
+    folder: Path,
+    settings: ModelSettings,
+    engine: Engine,
+    batch_tokens: int = BATCH_TOKENS,
+    threads: int = 1,
 ) -> EncoderModel:
     """Put the parts of a model that reads windows together."""
     if settings.windows is None:
@@ -145,7 +179,9 @@ def make_encoder_model(
             found="none",
             fix="train the model again",
         )
-    return EncoderModel(settings, settings.windows, load_tokenizer(folder), engine, batch_tokens)
+    return EncoderModel(
+        settings, settings.windows, load_tokenizer(folder), engine, batch_tokens, threads
+    )
 
 
 def load_onnx_model(
@@ -156,7 +192,8 @@ def load_onnx_model(
 
     path = folder / ONNX_FILE
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or 0  # 0: as many as there are processors
+    # Two windows by a thread each are read sooner than one after the other by both.
+    options.intra_op_num_threads = 1
     try:
         session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # The runtime raises a class of its own for each fault.
@@ -167,10 +204,15 @@ def load_onnx_model(
             fix="export the model again",
         ) from None
 
+    inputs = [node.name for node in session.get_inputs()]
+
     def engine(batch: Batch) -> Logits:
         stance, certainty, tags = session.run(
-            ["stance_logits", "certainty_logits", "tag_logits"], dict(batch)
+            ["stance_logits", "certainty_logits", "tag_logits"],
+            {name: batch[name] for name in inputs},
         )
         return stance, certainty, tags
 
-    return make_encoder_model(folder, settings, engine, ONNX_BATCH_TOKENS)
+    return make_encoder_model(
+        folder, settings, engine, ONNX_BATCH_TOKENS, threads or os.cpu_count() or 1
+    )

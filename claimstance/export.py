@@ -34,9 +34,10 @@ from claimstance.inference import (
 from claimstance.model import ClaimstanceModel, WindowOutput
 from claimstance.prediction import predict_split
 from claimstance.quantisation import quantise as quantise_model
+from claimstance.runtime_attention import runtime_attention
 from claimstance.settings import load_settings, save_settings
 
-INPUTS: Final = ("input_ids", "attention_mask", "sentence_mask")
+INPUTS: Final = ("input_ids", "sentence_mask")
 OUTPUTS: Final = ("stance_logits", "certainty_logits", "tag_logits")
 
 #: Share of dev sentences on which stance and certainty must stay the same.
@@ -90,16 +91,17 @@ def export_model(
 
 
 class _Positional(nn.Module):
-    """The network as the exporter wants it: positional inputs, a tuple of outputs."""
+    """The network as the exporter wants it: positional inputs, a tuple of outputs.
+
+    It reads one window at a time: without padding, it needs no mask.
+    """
 
     def __init__(self, network: ClaimstanceModel) -> None:
         super().__init__()
         self.network = network
 
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, sentence_mask: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        output: WindowOutput = self.network(input_ids, attention_mask, sentence_mask)
+    def forward(self, input_ids: Tensor, sentence_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        output: WindowOutput = self.network(input_ids, None, sentence_mask)
         return cast(
             tuple[Tensor, Tensor, Tensor],
             (output.stance_logits, output.certainty_logits, output.tag_logits),
@@ -107,30 +109,30 @@ class _Positional(nn.Module):
 
 
 def write_onnx(network: ClaimstanceModel, path: Path, *, quantise: bool) -> None:
-    """Write a network as ONNX, with every dimension but the features' left open."""
-    # Written out, attention takes fewer operators than what the fused one falls apart into.
-    network.encoder.set_attn_implementation("eager")
+    """Write a network as ONNX, for one window of any length with any number of sentences.
+
+    Inputs are ``input_ids`` (1, tokens) and ``sentence_mask`` (1, sentences, tokens), outputs
+    those of `WindowOutput`.
+    """
     wrapped = _Positional(network).eval()
-    example = _example(network, windows=3, sentences=4, tokens=40)
-    open_pair = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    with _quiet():
+    open_end = torch.export.Dim.DYNAMIC
+    with _quiet(), runtime_attention(network.encoder):
         program = torch.onnx.export(
             wrapped,
-            example,
+            _example(network, sentences=4, tokens=40),
             dynamo=True,
             input_names=list(INPUTS),
             output_names=list(OUTPUTS),
             dynamic_shapes={
-                "input_ids": open_pair,
-                "attention_mask": open_pair,
-                "sentence_mask": open_pair | {2: torch.export.Dim.DYNAMIC},
+                "input_ids": {1: open_end},
+                "sentence_mask": {1: open_end, 2: open_end},
             },
             verbose=False,
         )
     assert program is not None
     program.save(str(path))
     _forget_where_it_was_made(path)
-    _check_parity(wrapped, path, _example(network, windows=2, sentences=5, tokens=33))
+    _check_parity(wrapped, path, _example(network, sentences=5, tokens=33))
     if quantise:
         _quantise(path)
 
@@ -147,27 +149,23 @@ def _forget_where_it_was_made(path: Path) -> None:
     onnx.save(model, str(path))
 
 
-def _example(
-    network: ClaimstanceModel, *, windows: int, sentences: int, tokens: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A batch with padding, in which no two inputs could be mistaken for each other."""
+def _example(network: ClaimstanceModel, *, sentences: int, tokens: int) -> tuple[Tensor, Tensor]:
+    """A window whose last sentence has no tokens, as in a batch of windows."""
     generator = torch.Generator().manual_seed(0)
     vocabulary = network.encoder.config.vocab_size
-    input_ids = torch.randint(0, vocabulary, (windows, tokens), generator=generator)
-    attention_mask = torch.ones(windows, tokens, dtype=torch.long)
-    attention_mask[-1, tokens // 2 :] = 0
-    sentence_mask = torch.zeros(windows, sentences, tokens)
+    input_ids = torch.randint(0, vocabulary, (1, tokens), generator=generator)
+    sentence_mask = torch.zeros(1, sentences, tokens)
     for index in range(sentences - 1):
         sentence_mask[:, index, 1 + index * 4 : 5 + index * 4] = 1
-    return input_ids, attention_mask, sentence_mask
+    return input_ids, sentence_mask
 
 
-def _check_parity(network: nn.Module, path: Path, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+def _check_parity(network: nn.Module, path: Path, window: tuple[Tensor, Tensor]) -> None:
     """Compare logits before and after the export, on shapes the exporter has not seen."""
     with torch.inference_mode():
-        wanted = network(*batch)
+        wanted = network(*window)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    inputs = {name: t.numpy() for name, t in zip(INPUTS, batch, strict=True)}
+    inputs = {name: t.numpy() for name, t in zip(INPUTS, window, strict=True)}
     for name, tensor, array in zip(OUTPUTS, wanted, session.run(OUTPUTS, inputs), strict=True):
         drift = float(np.abs(tensor.numpy() - array).max())
         if drift > MOST_LOGIT_DRIFT:

@@ -153,7 +153,7 @@ class ClaimstanceModel(PreTrainedModel):
     def forward(
         self,
         input_ids: Tensor,
-        attention_mask: Tensor,
+        attention_mask: Tensor | None,
         sentence_mask: Tensor,
         stance_labels: Tensor | None = None,
         certainty_labels: Tensor | None = None,
@@ -165,7 +165,8 @@ class ClaimstanceModel(PreTrainedModel):
 
         Args:
             input_ids: shape (windows, tokens).
-            attention_mask: shape (windows, tokens), 1 for a token, 0 for padding.
+            attention_mask: shape (windows, tokens), 1 for a token, 0 for padding; None if there
+                is no padding.
             sentence_mask: shape (windows, sentences, tokens), 1 where the token is the sentence's.
             stance_labels: shape (windows, sentences); ``IGNORED`` does not count.
             certainty_labels: likewise.

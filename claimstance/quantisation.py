@@ -1,12 +1,12 @@
 """A network in ONNX, made smaller and faster: its matrices multiplied in 8-bit integers.
 
 What goes into a matrix is rounded to 8 bits as it comes, with a scale for each token
-(Yao et al. 2022, "ZeroQuant"): one scale for a whole batch would follow its largest
-number. Wide inputs have a scale for each few hundred columns. Weights have a scale for
-each column, such that sums of two products fit into 16 bits: older processors add them
-up in so many, and cut off what is more. Tables of embeddings keep one scale per row.
+(Yao et al. 2022, "ZeroQuant"): one scale for a whole window would follow its largest
+number. Weights have a scale for each column, such that sums of two products fit into 16
+bits: older processors add them up in so many, and cut off what is more. Tables of
+embeddings keep one scale per row.
 
-Only operators of the ONNX standard are used.
+The products are an operator of ONNX Runtime's own, which scales their columns as it goes.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from onnx import helper, numpy_helper
 
 Weights = npt.NDArray[np.float32]
 
+#: The domain of the operators that only ONNX Runtime has.
+RUNTIME: Final = "com.microsoft"
+
 #: Matrices with a side smaller than this stay as they are.
 SMALLEST_SIDE: Final = 64
-#: Most columns of an input that share a scale.
-SHARED_COLUMNS: Final = 384
 #: Rows from which a table of embeddings is worth storing in int8.
 LARGE_TABLE: Final = 256
 
@@ -70,6 +71,13 @@ def quantise(model: onnx.ModelProto) -> None:
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
     del graph.initializer[:]
     graph.initializer.extend(kept)
+    _declare_runtime_operators(model)
+
+
+def _declare_runtime_operators(model: onnx.ModelProto) -> None:
+    is_declared = RUNTIME in {opset.domain for opset in model.opset_import}
+    if not is_declared and any(node.domain == RUNTIME for node in model.graph.node):
+        model.opset_import.append(helper.make_opsetid(RUNTIME, 1))
 
 
 class _Constants:
@@ -95,37 +103,17 @@ def _product(
     node: onnx.NodeProto, weights: Weights, constants: _Constants, *, is_gelu: bool
 ) -> Iterator[onnx.NodeProto]:
     """The nodes that stand in for a product with constant weights, shape (inputs, outputs)."""
-    data, name = node.input[0], f"{node.output[0]}_int8"
-    if is_gelu:
-        shifted = f"{name}_shifted"
-        yield helper.make_node("Add", [data, constants.number(GELU_LEAST)], [shifted])
-        data = shifted
-    groups = _groups(weights.shape[0])
-    pieces = [data]
-    if groups > 1:
-        pieces = [f"{name}_piece{number}" for number in range(groups)]
-        sizes = np.array([weights.shape[0] // groups] * groups, np.int64)
-        lengths = constants.add(f"{name}_sizes", sizes)
-        yield helper.make_node("Split", [data, lengths], pieces, axis=-1)
-    only = len(pieces) == 1 and not is_gelu
-    summands = []
-    too_much = np.zeros(weights.shape[1], np.float32)
-    for number, piece in enumerate(pieces):
-        rounded, scales = _round_columns(np.split(weights, groups)[number])
-        too_much += GELU_LEAST * (rounded * scales).sum(axis=0, dtype=np.float32)
-        summand = node.output[0] if only else f"{name}_part{number}"
-        yield from _integer_product(piece, rounded, scales, summand, constants, signed=not is_gelu)
-        summands.append(summand)
-    if is_gelu:
-        summands.append(constants.add(f"{name}_correction", -too_much))
-    if not only:
-        yield helper.make_node("Sum", summands, [node.output[0]])
-
-
-def _groups(columns: int) -> int:
-    """Into how many pieces of one width an input is divided."""
-    wanted = -(-columns // SHARED_COLUMNS)
-    return next(n for n in range(wanted, columns + 1) if columns % n == 0)
+    data, output = node.input[0], node.output[0]
+    rounded, scales = _round_columns(weights)
+    if not is_gelu:
+        yield from _integer_product(data, rounded, scales, output, constants, signed=True)
+        return
+    shifted, product = f"{data}_shifted", f"{output}_shifted"
+    yield helper.make_node("Add", [data, constants.number(GELU_LEAST)], [shifted])
+    yield from _integer_product(shifted, rounded, scales, product, constants, signed=False)
+    too_much = GELU_LEAST * (rounded * scales).sum(axis=0, dtype=np.float32)
+    correction = constants.add(f"{output}_correction", -too_much)
+    yield helper.make_node("Add", [product, correction], [output])
 
 
 def _round_columns(weights: Weights) -> tuple[npt.NDArray[np.int8], Weights]:
@@ -156,6 +144,8 @@ def _integer_product(
     """
     steps, zero = (SIGNED_STEPS, SIGNED_STEPS + 1) if signed else (UNSIGNED_STEPS, 0)
     last = constants.add("last_axis", np.array([-1], np.int64))
+    one = constants.number(1.0)
+    zero_point = constants.add(f"zero_{zero}", np.array(zero, np.uint8))
 
     def name(what: str) -> str:
         return f"{output}_{what}"
@@ -168,19 +158,16 @@ def _integer_product(
     yield helper.make_node("Max", [name("largest"), constants.number(TINY)], [name("range")])
     yield helper.make_node("Div", [constants.number(steps), name("range")], [name("steps")])
     yield helper.make_node("Mul", [data, name("steps")], [name("scaled")])
-    scaled = name("scaled")
-    if signed:
-        scaled = name("moved")
-        yield helper.make_node("Add", [name("scaled"), constants.number(zero)], [scaled])
-    yield helper.make_node("Round", [scaled], [name("rounded")])
-    yield helper.make_node("Cast", [name("rounded")], [name("uint8")], to=onnx.TensorProto.UINT8)
+    yield helper.make_node("QuantizeLinear", [name("scaled"), one, zero_point], [name("uint8")])
     matrix = constants.add(name("weights"), rounded)
-    zero_point = constants.add(f"zero_{zero}", np.array(zero, np.uint8))
-    yield helper.make_node("MatMulInteger", [name("uint8"), matrix, zero_point], [name("integers")])
-    yield helper.make_node("Cast", [name("integers")], [name("float")], to=onnx.TensorProto.FLOAT)
-    yield helper.make_node("Mul", [name("float"), name("range")], [name("by_token")])
     columns = constants.add(name("scales"), (scales / steps).astype(np.float32))
-    yield helper.make_node("Mul", [name("by_token"), columns], [output])
+    yield helper.make_node(
+        "MatMulIntegerToFloat",
+        [name("uint8"), matrix, one, columns, zero_point],
+        [name("columns")],
+        domain=RUNTIME,
+    )
+    yield helper.make_node("Mul", [name("columns"), name("range")], [output])
 
 
 def _normalisation(

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from transformers import AutoConfig
 
 from claimstance import export, quantisation
 from claimstance.corpus import LabelledArticle
@@ -20,7 +22,7 @@ from claimstance.errors import InputError
 from claimstance.gate import Gate, compare_labels
 from claimstance.inference import ONNX_FILE, Text, load_model
 from claimstance.labels import CERTAINTIES, STANCES, TAGS, Certainty, Stance
-from claimstance.model import ClaimstanceModel
+from claimstance.model import ClaimstanceConfig, ClaimstanceModel
 from claimstance.prediction import predict_split
 from claimstance.records import LabelledSentence, Prediction
 from claimstance.settings import load_settings
@@ -43,45 +45,40 @@ def both(tiny_model: Path, tiny_onnx: Path) -> tuple[EncoderModel, EncoderModel]
     )
 
 
-def batch(windows: int, sentences: int, tokens: int, seed: int) -> Batch:
-    """Random windows, each padded at its end, with sentences of random lengths."""
+def window(sentences: int, tokens: int, seed: int) -> Batch:
+    """A random window, with sentences of random lengths, of which some may have no token."""
     rng = np.random.default_rng(seed)
-    ids = rng.integers(0, 300, (windows, tokens))
-    attention = np.zeros((windows, tokens), dtype=np.int64)
-    mask = np.zeros((windows, sentences, tokens), dtype=np.float32)
-    for row in range(windows):
-        length = tokens if row == 0 else int(rng.integers(min(3, tokens), tokens + 1))
-        attention[row, :length] = 1
-        owners = np.sort(rng.integers(0, sentences, length))
-        mask[row, owners, np.arange(length)] = 1
-    return {"input_ids": ids, "attention_mask": attention, "sentence_mask": mask}
+    mask = np.zeros((1, sentences, tokens), dtype=np.float32)
+    mask[0, np.sort(rng.integers(0, sentences, tokens)), np.arange(tokens)] = 1
+    return {
+        "input_ids": rng.integers(0, 300, (1, tokens)),
+        "attention_mask": np.ones((1, tokens), dtype=np.int64),
+        "sentence_mask": mask,
+    }
 
 
 @pytest.mark.parametrize(
-    "shape",
-    [
-        (1, 1, 3),
-        (1, 1, 16),
-        (1, 9, 64),
-        (2, 1, 7),
-        (3, 4, 40),
-        (8, 3, 21),
-        (17, 12, 128),
-        (4, 4, 4),
-    ],
+    "shape", [(1, 1), (1, 3), (1, 16), (9, 64), (4, 40), (3, 21), (12, 128), (4, 4)]
 )
 def test_logits_agree_on_every_shape(
-    both: tuple[EncoderModel, EncoderModel], shape: tuple[int, int, int]
+    both: tuple[EncoderModel, EncoderModel], shape: tuple[int, int]
 ) -> None:
+    sentences, tokens = shape
     for seed in range(3):
-        inputs = batch(*shape, seed=seed)
-        wanted, found = (model.engine(inputs) for model in both)
+        wanted, found = (model.engine(window(*shape, seed=seed)) for model in both)
         widths = (len(STANCES), len(CERTAINTIES), len(TAGS))
-        places = (shape[:2], shape[:2], (shape[0], shape[2]))
+        places = (sentences, sentences, tokens)
         for one, two, width, place in zip(wanted, found, widths, places, strict=True):
-            assert one.shape == two.shape == (*place, width)
-            # Where a window has no token for a sentence, or a token is padding, nothing is read.
+            assert one.shape == two.shape == (1, place, width)
             assert two == pytest.approx(one, abs=1e-4)
+
+
+def test_several_windows_at_a_time_are_refused(both: tuple[EncoderModel, EncoderModel]) -> None:
+    """Those would need padding, and the exported network has no mask to hide it with."""
+    one = window(2, 8, seed=0)
+    two = {name: np.concatenate([array, array]) for name, array in one.items()}
+    with pytest.raises(Exception, match="Expected: 1"):
+        both[1].engine(two)
 
 
 def test_whole_articles_get_the_same_scores(
@@ -139,7 +136,6 @@ def test_int8_is_smaller_and_labels_nearly_alike(
     monkeypatch.setattr(export, "MOST_POINTS_LOST", 10)
     # The tiny network's matrices and tables are smaller than a real one's.
     monkeypatch.setattr(quantisation, "SMALLEST_SIDE", 16)
-    monkeypatch.setattr(quantisation, "SHARED_COLUMNS", 32)
     monkeypatch.setattr(quantisation, "LARGE_TABLE", 16)
     gate = export.export_model(tiny_model, tmp_path / "int8", articles)
     small, large = (f / ONNX_FILE for f in (tmp_path / "int8", tiny_onnx))
@@ -274,7 +270,7 @@ def test_the_gate_counts_what_changes(
 
 def test_logits_that_drift_are_noticed(tiny_model: Path, tiny_onnx: Path, refuses: Refuses) -> None:
     wrapped = export._Positional(other_network(tiny_model)).eval()
-    example = export._example(wrapped.network, windows=2, sentences=5, tokens=33)
+    example = export._example(wrapped.network, sentences=5, tokens=33)
     refuses(
         "expected stance_logits as the trained network gives them, found a difference of ",
         export._check_parity,
@@ -286,19 +282,16 @@ def test_logits_that_drift_are_noticed(tiny_model: Path, tiny_onnx: Path, refuse
     export._check_parity(honest, tiny_onnx / ONNX_FILE, example)
 
 
-def test_swapped_inputs_would_be_noticed(tiny_model: Path, tiny_onnx: Path) -> None:
-    """No two inputs of the example may be mistaken for each other without a trace."""
-    ids, attention, mask = export._example(
-        load_network(tiny_model), windows=2, sentences=5, tokens=33
+def test_dropped_sentences_would_be_noticed(tiny_model: Path, tiny_onnx: Path) -> None:
+    """The example shows whether both inputs count."""
+    ids, mask = (
+        t.numpy() for t in export._example(load_network(tiny_model), sentences=5, tokens=33)
     )
-    assert (attention == 0).any()
-    assert not torch.equal(ids, attention)
-    session = load_onnx_model(tiny_onnx, load_settings(tiny_onnx)).engine
-    right = session({"input_ids": ids.numpy(), "attention_mask": attention.numpy(),
-                     "sentence_mask": mask.numpy()})  # fmt: skip
-    wrong = session({"input_ids": attention.numpy(), "attention_mask": ids.clamp(max=1).numpy(),
-                     "sentence_mask": mask.numpy()})  # fmt: skip
-    assert np.abs(right[0] - wrong[0]).max() > export.MOST_LOGIT_DRIFT
+    engine = load_onnx_model(tiny_onnx, load_settings(tiny_onnx)).engine
+    right = engine({"input_ids": ids, "sentence_mask": mask})
+    for wrong in ({"input_ids": ids[:, ::-1], "sentence_mask": mask},
+                  {"input_ids": ids, "sentence_mask": mask[..., ::-1]}):  # fmt: skip
+        assert np.abs(right[0] - engine(wrong)[0]).max() > export.MOST_LOGIT_DRIFT
 
 
 def test_a_folder_without_a_network(
@@ -349,3 +342,25 @@ def test_classifying_with_onnx_needs_no_torch(tiny_onnx: Path, tmp_path: Path) -
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "loaded: []\n", "")
     assert (tmp_path / "p.parquet").is_file()
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "fused"),
+    [
+        ("mpnet", {}, 0),  # a bias for distances: it keeps its own attention
+        # Every second layer sees neighbours only.
+        ("modernbert", {"local_attention": 8, "global_attn_every_n_layers": 2}, 1),
+    ],
+)
+def test_other_encoders_are_exported_too(
+    kind: str, more: dict[str, int], fused: int, tmp_path: Path
+) -> None:
+    sizes = {"hidden_size": 32, "intermediate_size": 32, "vocab_size": 300}
+    backbone = AutoConfig.for_model(
+        kind, num_hidden_layers=2, num_attention_heads=4, pad_token_id=0, **sizes, **more
+    )
+    network = ClaimstanceModel(ClaimstanceConfig(backbone=backbone.to_dict())).eval()
+    # Compares the logits itself, over more tokens than a neighbourhood has.
+    export.write_onnx(network, tmp_path / ONNX_FILE, quantise=False)
+    made = onnx.load(str(tmp_path / ONNX_FILE)).graph.node
+    assert sum(node.op_type == "MultiHeadAttention" for node in made) == fused
