@@ -218,7 +218,7 @@ def test_no_id_stands_twice_in_a_page(site: Path) -> None:
 
 def test_contents_of_the_reference_are_classes_and_functions(site: Path) -> None:
     reference = (site / "reference.html").read_text(encoding="utf-8")
-    contents = reference.partition('data-md-type="toc"')[2].partition("</nav>\n")[0]
+    contents = reference.partition('data-md-type="toc"')[2].partition('class="md-content"')[0]
     shown = [
         html.unescape(re.sub(r"<[^>]+>", "", link)).strip()
         for link in re.findall(r'<a href="#[^"]+" class="md-nav__link">(.*?)</a>', contents, re.S)
