@@ -82,7 +82,7 @@ class ClassifiedArticle:
         `claimstance.report.UNNAMED`, last `claimstance.report.WRITER`, the article's own voice.
         """
         pd = _pandas()
-        views = [view_sentence("", number, p) for number, p in enumerate(self.predictions, 1)]
+        views = [view_sentence("", p) for p in self.predictions]
         stances = [stance for stance in STANCES if stance != "no_claim"]
         rows = [
             {"source": group.name, "claims": len(group.sentences)}

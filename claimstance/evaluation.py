@@ -20,6 +20,7 @@ from claimstance.records import LabelledSentence, Prediction, SentenceLabels
 from claimstance.spans import Offsets, find_spans
 from claimstance.standoff import StandoffLabels
 from claimstance.statistics import Estimate, Ints
+from claimstance.wording import counted
 
 #: What can be scored: predictions, an annotation pass, or another labelled corpus.
 Labelled = LabelledSentence | SentenceLabels | Prediction
@@ -287,21 +288,31 @@ def _matches(span: Offsets, others: Sequence[Offsets], exact: bool) -> bool:
     return any(start < span[1] and end > span[0] for start, end in others)
 
 
-def markdown_page(evaluation: Evaluation, *, gold: str, predictions: str, command: str) -> str:
-    """The scores as a page of tables."""
+def markdown_page(
+    evaluation: Evaluation, *, gold: str, predictions: str, command: str, picture: str | None
+) -> str:
+    """The scores as a page of tables.
+
+    Args:
+        evaluation: the scores.
+        gold: the file of labels that were decided on.
+        predictions: the file of what a model says.
+        command: what makes the page.
+        picture: where the picture of confusions lies, seen from the page; None if there is none.
+    """
+    drawn = [f"![Confusion of stance and certainty]({picture})", ""] if picture else []
     stance, certainty = evaluation.stance, evaluation.certainty
     return "\n".join(
         [
             "# Evaluation",
             "",
-            f"`{predictions}` against `{gold}`: {evaluation.sentences} sentences of "
-            f"{evaluation.articles} articles. In brackets: bootstrap 95% intervals, "
+            f"`{predictions}` against `{gold}`: {counted(evaluation.sentences, 'sentence')} "
+            f"of {counted(evaluation.articles, 'article')}. In brackets: bootstrap 95% intervals, "
             f"{st.RESAMPLES} resamples by article, seed {st.SEED}.",
             "",
             f"Made by `{command}`.",
             "",
-            "![Confusion of stance and certainty](confusion.png)",
-            "",
+            *drawn,
             *_overview({"stance": stance, "certainty": certainty}),
             *_class_table("Stance", stance),
             *_class_table("Certainty", certainty),

@@ -21,6 +21,7 @@ from claimstance.errors import InputError
 from claimstance.labels import CERTAINTIES, STANCES
 from claimstance.records import Prediction
 from claimstance.settings import SETTINGS_FILE, ModelSettings, load_settings
+from claimstance.wording import install_extra
 
 Floats = npt.NDArray[np.float32]
 
@@ -100,7 +101,7 @@ def load_model(folder: Path = SHIPPED, *, threads: int | None = None) -> Model:
             str(folder),
             expected=f"the package {error.name!r}, which models of this kind need",
             found="it is not installed",
-            fix="pip install 'claimstance[train]', or export the model to ONNX",
+            fix=f"{install_extra('train')}, or export the model to ONNX",
         ) from None
 
 

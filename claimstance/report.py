@@ -104,10 +104,9 @@ class Run:
 
 @dataclass(frozen=True)
 class SentenceView:
-    """One sentence as the page shows it; ``number`` counts from 1 in its article."""
+    """One sentence as the page shows it."""
 
     anchor: str
-    number: int
     prediction: Prediction
     runs: tuple[Run, ...]
     #: Probability of the likeliest stance, 0 to 1.
@@ -149,13 +148,15 @@ class SourceGroup:
 class ArticleView:
     """One article as the page shows it.
 
-    ``headline`` is the first sentence where that is the title: it then stands in
-    the heading of the section, and not once more in the text.
+    ``headline`` is the sentence that is the title, if one is: it then stands in the
+    heading of the section, and not once more in the text. What comes before it in the
+    file, such as a line that names the series, is ``above`` it.
     """
 
     number: int
     article_id: str
     title: str
+    above: tuple[SentenceView, ...]
     headline: SentenceView | None
     blocks: tuple[Block, ...]
     sentences: tuple[SentenceView, ...]
@@ -274,19 +275,20 @@ def view_article(
 ) -> ArticleView:
     """Prepare one article from its predictions, in reading order; ``number`` counts from 1."""
     sentences = tuple(
-        view_sentence(f"a{number}-{place}", place, prediction)
-        for place, prediction in enumerate(predictions, start=1)
+        view_sentence(f"a{number}-{prediction.position}", prediction) for prediction in predictions
     )
-    first, article_id = predictions[0].text, predictions[0].article_id
+    article_id = predictions[0].article_id
     given = titles.get(article_id)
-    first_is_title = looks_like_heading(first) if not given else same_words(first, given)
-    title = given or (first if first_is_title else article_id)
+    place = find_headline([prediction.text for prediction in predictions], given)
+    headline = None if place is None else sentences[place]
+    title = given or (headline.prediction.text if headline else article_id)
     return ArticleView(
         number=number,
         article_id=article_id,
         title=title,
-        headline=sentences[0] if first_is_title else None,
-        blocks=tuple(into_blocks(sentences[1:] if first_is_title else sentences)),
+        above=sentences[:place] if place else (),
+        headline=headline,
+        blocks=tuple(into_blocks(sentences if place is None else sentences[place + 1 :])),
         sentences=sentences,
         segments=count_stances(sentences),
         groups=group_by_source(sentences),
@@ -294,12 +296,30 @@ def view_article(
     )
 
 
-def view_sentence(anchor: str, number: int, prediction: Prediction) -> SentenceView:
+def find_headline(texts: Sequence[str], title: str | None) -> int | None:
+    """Which sentence of an article is its title.
+
+    Args:
+        texts: its sentences, in order.
+        title: the title as the file gives it; None if it gives none.
+
+    Returns:
+        With a title, the place of the sentence that has its words, if nothing but headings
+        comes before. Without one, 0 if the first sentence looks like a heading. Else None.
+    """
+    for place, text in enumerate(texts):
+        if same_words(text, title) if title else looks_like_heading(text):
+            return place
+        if not title or not looks_like_heading(text):
+            return None
+    return None
+
+
+def view_sentence(anchor: str, prediction: Prediction) -> SentenceView:
     """Prepare one sentence; ``anchor`` is its address in the page."""
     top = max(prediction.stance_probabilities.values(), default=0.0)
     return SentenceView(
         anchor=anchor,
-        number=number,
         prediction=prediction,
         runs=mark_spans(prediction.text, prediction.source, prediction.cues),
         top=top,

@@ -19,6 +19,7 @@ from claimstance.report import (
     view_articles,
     words,
 )
+from claimstance.wording import counted
 
 #: Sentences that are printed; the files hold them all.
 SENTENCES_SHOWN: Final = 60
@@ -55,7 +56,9 @@ def print_counts(
     """Print how many sentences have each stance, where they are too many to be shown."""
     total = sum(stances.values())
     console = console or Console()
-    console.print(f"{total:,} sentences in {articles:,} articles", highlight=False)
+    console.print(
+        f"{counted(total, 'sentence')} in {counted(articles, 'article')}", highlight=False
+    )
     table = Table(box=None, padding=(0, 1))
     table.add_column("stance")
     table.add_column("sentences", justify="right")

@@ -93,14 +93,14 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
         callbacks=[_JsonLog(out / LOG_FILE)],
     )
     trainer.remove_callback(PrinterCallback)  # the log is a file; see LOG_FILE
-    trainer.train(resume_from_checkpoint=str(_whole_checkpoints(out)[-1]) if resume else None)
+    trainer.train(resume_from_checkpoint=str(whole_checkpoints(out)[-1]) if resume else None)
     if trainer.is_world_process_zero():
         _save(model, tokenizer, recipe, settings, dev_articles, out)
 
 
 def _check_folder(out: Path, resume: bool) -> None:
     """Never overwrite a model, and never resume from nothing."""
-    has_checkpoint = bool(_whole_checkpoints(out))
+    has_checkpoint = bool(whole_checkpoints(out))
     if resume and not has_checkpoint:
         raise InputError(
             str(out),
@@ -119,7 +119,7 @@ def _check_folder(out: Path, resume: bool) -> None:
         must_be_free(out)
 
 
-def _whole_checkpoints(out: Path) -> list[Path]:
+def whole_checkpoints(out: Path) -> list[Path]:
     """Checkpoints, oldest first, without those cut off while written: their state comes last."""
     states = (out / CHECKPOINTS).glob("checkpoint-*/trainer_state.json")
     return sorted((s.parent for s in states), key=lambda p: int(p.name.rpartition("-")[2]))
@@ -271,6 +271,9 @@ class _JsonLog(TrainerCallback):
         # A recipe may leave this to the machine, and the two give models that differ a little.
         if state.is_world_process_zero:
             _log(self.path, {"step": state.global_step, "bf16": args.bf16})
+            if args.disable_tqdm:  # else a bar shows it
+                said = f"{state.max_steps} steps of training; how far it is stands in {self.path}"
+                sys.stderr.write(f"claimstance: {said}\n")
 
     def on_log(
         self,

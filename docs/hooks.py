@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from mkdocs.structure.toc import AnchorLink
 
 from claimstance.labels import STANCES
 from claimstance.report import MARKS
@@ -50,6 +52,12 @@ LINK = re.compile(
 )
 #: A label as the labels page and the guidelines print it: **disputed · certain**.
 LABEL = re.compile(rf"<strong>(?={'|'.join(STANCES)})(\w+)( · \w+)?</strong>")
+#: The page made from docstrings, its attributes, and what numbers lines of code.
+REFERENCE = "reference.md"
+ATTRIBUTE = re.compile(r'doc-object doc-attribute">\s*<h\d id="([^"]+)"')
+LINE_ID = re.compile(r' id="__span-\d+-\d+"')
+#: An anchor that a document has for GitHub, in a heading that has the same here.
+ANCHOR = re.compile(r'(?P<heading><h\d id="(?P<id>[^"]+)">)<a id="(?P=id)"></a>')
 #: A 95% interval, which should not be torn apart at the end of a line.
 INTERVAL = re.compile(r"\[[+-]?\d\.\d+, [+-]?\d\.\d+\]")
 
@@ -74,7 +82,12 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
 
 
 def on_page_content(html: str, page: Page, config: Any, files: Files) -> str:
-    """Give labels the colour of their stance, and keep intervals whole."""
+    """Give labels the colour of their stance, keep intervals whole, and give no id twice."""
+    html = ANCHOR.sub(r"\g<heading>", html)
+    if page.file.src_uri == REFERENCE:
+        # Each signature would count its lines from the same number.
+        html = LINE_ID.sub("", html)
+        shorten(page.toc, set(ATTRIBUTE.findall(html)))
     html = LABEL.sub(r'<strong class="label" data-stance="\1">\1\2</strong>', html)
     return INTERVAL.sub(r'<span class="interval">\g<0></span>', html)
 
@@ -123,6 +136,22 @@ def from_site(path: str) -> str:
     """Where a file of the site lies in the repository."""
     taken = path.removeprefix(f"{FOLDER}/")
     return taken if taken != path else f"{PAGES}/{path}"
+
+
+def shorten(contents: Iterable[AnchorLink], attributes: set[str]) -> None:
+    """Leave in the contents of the reference what a reader looks for: classes and functions.
+
+    Args:
+        contents: of a page, or of a part of it.
+        attributes: the anchors of what is an attribute.
+    """
+    for entry in contents:
+        entry.children = [
+            part
+            for part in entry.children
+            if part.id not in attributes and not part.title.startswith("__")
+        ]
+        shorten(entry.children, attributes)
 
 
 def stance_colours() -> str:

@@ -276,7 +276,11 @@ def write_system_page(folder: Path, name: str, result: Evaluation) -> None:
         f"--out evaluation/results/{name}"
     )
     page = markdown_page(
-        result, gold="data/corpus/test.jsonl", predictions=predictions, command=command
+        result,
+        gold="data/corpus/test.jsonl",
+        predictions=predictions,
+        command=command,
+        picture="confusion.png",
     )
     write_text(folder / "README.md", page)
     save_picture(draw_confusion(result), folder / "confusion.png")

@@ -108,7 +108,8 @@ def results_page(scores: Scores) -> str:
             f"bootstrap with {RESAMPLES} resamples by article and seed {SEED} unless it says "
             "otherwise. Each system was trained once, with the seed of its recipe in "
             "`training/recipes`: how far seeds differ, says "
-            "[the learning curve](../../training/learning_curve.md).",
+            "[the learning curve](../../training/learning_curve.md). Terms are explained in "
+            "[the glossary](../../docs/pages/glossary.md).",
             "",
             f"- [On the project's own test split](#test): {ships.sentences} sentences of "
             f"{ships.articles} articles that training has not seen",

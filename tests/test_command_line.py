@@ -64,7 +64,8 @@ def refused(outcome: Any, words: str, code: int = 2) -> None:
     if code == 1:
         # Of inputs that fail each is named; how many they were is said last.
         assert re.fullmatch(
-            r"claimstance: \d+ of \d+ inputs could not be used, each named (above|in \S+)",
+            r"claimstance: \d+ of (1 input|\d+ inputs) could not be used, "
+            r"each named (above|in \S+)",
             lines.pop(),
         )
     assert len(lines) == 1, outcome.err
@@ -99,6 +100,17 @@ def test_help_names_every_command(run_here: Run) -> None:
     for command in COMMANDS:
         assert f"  {command[0]} " in said
     assert run_here("--version").out == f"claimstance {__version__}\n"
+
+
+@pytest.mark.parametrize("group", [[], ["tasks"], ["corpus"]], ids=str)
+def test_help_says_what_each_command_does_in_one_line(
+    run_here: Run, group: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a terminal of 80 columns, where longer lines would be cut."""
+    monkeypatch.setenv("COLUMNS", "80")
+    said = run_here(*group, "--help").out.partition("Commands:\n")[2].splitlines()
+    assert len(said) > 4
+    assert all(re.fullmatch(r"  [a-z]+ +[A-Z].+[^.]\.", line) for line in said), said
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -501,7 +513,8 @@ def test_the_sentences_that_a_person_should_read(
 
     surest = sorted(max(row["stance_probabilities"].values()) for row in plain)
     assert outcome.out.splitlines()[-1] == (
-        f"{many} of 4 sentences are marked for a person to read: their likeliest stance has a "
+        f"{many} of 4 sentences {'is' if many == 1 else 'are'} marked for a person to read: "
+        "their likeliest stance has a "
         f"probability below {surest[many]:.4g}"
     )
     assert len(re.findall(r"\d%\?", outcome.out)) == many
@@ -681,6 +694,37 @@ def test_paths_of_a_recipe_start_at_the_recipe(
     assert (outcome.code, outcome.out.splitlines()[-1:]) == (0, ["wrote model"])
 
 
+@pytest.mark.parametrize(
+    ("epoch", "words"),
+    [
+        (1, "no epoch was finished, so nothing is kept; empty model to begin again"),
+        (2, "the epochs that were finished are kept in model; add --resume to go on"),
+    ],
+)
+def test_ctrl_c_while_it_trains(
+    epoch: int, words: str, run_here: Run, tiny_recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from claimstance import training
+
+    score, calls = training.score_epoch, []
+
+    def interrupted(prediction: Any) -> dict[str, float]:
+        calls.append(prediction)
+        if len(calls) == epoch:
+            raise KeyboardInterrupt
+        return score(prediction)
+
+    monkeypatch.setattr(training, "score_epoch", interrupted)
+    outcome = run_here("train", tiny_recipe, "--out", "model")
+    first, *rest = outcome.err.splitlines()
+    assert re.fullmatch(
+        r"claimstance: \d+ steps of training; how far it is stands in model/training_log.jsonl",
+        first,
+    )
+    assert (outcome.code, rest) == (130, ["", f"claimstance: stopped; {words}"])
+    assert Path("model", "training_log.jsonl").is_file()
+
+
 def test_from_recipe_to_onnx(
     run_here: Run, tiny_recipe: Path, tiny_corpus: Path, article: Path, tmp_path: Path
 ) -> None:
@@ -743,6 +787,9 @@ def test_evaluating(run_here: Run, predicted: Path, tiny_corpus: Path, tmp_path:
     assert scores["stance"]["accuracy"]["value"] == pytest.approx(sum(right) / 14)
     assert (tmp_path / "scores" / "confusion.png").read_bytes().startswith(b"\x89PNG")
     assert f"claimstance evaluate --gold {gold} --predictions p.jsonl --out scores" in outcome.out
+    assert "](confusion.png)" in outcome.out
+    told = run_here("evaluate", "--gold", gold, "--predictions", "p.jsonl")
+    assert (told.code, "confusion.png" in told.out) == (0, False)
 
 
 def test_comparing(run_here: Run, predicted: Path, tiny_corpus: Path, tmp_path: Path) -> None:
@@ -916,7 +963,7 @@ def test_from_drafts_to_a_settled_corpus(
     open_one = SentenceLabels(article_id="d01", position=6, stance="no_claim", certainty=None)
     last = SettledLabels(reason="the second is right", **open_one.model_dump())
     write_records(data.settled, [*decisions[:-1], last])
-    assert run_here("corpus", "settle", "--data", "data").out == "changed 1 sentences\n"
+    assert run_here("corpus", "settle", "--data", "data").out == "changed 1 sentence\n"
     assert load_all(data)[8].sentences[6].stance == "no_claim"
 
     outcome = run_here("corpus", "check", "data", "--out", "statistics.md")
@@ -934,7 +981,7 @@ def test_adding_a_draft_twice(run_here: Run, tiny_corpus: Path, tmp_path: Path) 
         encoding="utf-8",
     )
     outcome = run_here("corpus", "add", "b01.txt", "--data", "data")
-    assert outcome.out == "added 1 articles, 1 sentences\n"
+    assert outcome.out == "added 1 article, 1 sentence\n"
     refused(
         run_here("corpus", "add", "b01.txt", "--data", "data"),
         "b01.txt: expected an article id that is not yet in the corpus, found b01",

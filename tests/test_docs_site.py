@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import importlib
 import os
 import re
@@ -11,12 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_report_browser import CHROMIUM, Browser
+from test_report_browser import CHROMIUM, Browser, broken_rules
 
 from claimstance.labels import CERTAINTIES, CERTAINTY_MEANING, STANCE_MEANING, STANCES
 from claimstance.records import LabelledSentence
@@ -71,6 +73,7 @@ def test_examples_print_what_the_page_shows(
     lines = (PAGES / name).read_text(encoding="utf-8").split("\n")
     found = examples.examples_of(lines)
     examples.lay_out(tmp_path / "here")
+    there = {path.name for path in (tmp_path / "here").iterdir()}
     if name == examples.TRAINS:
         _make_small(tmp_path / "here", tmp_path, request)
         found = [_substituted(example) for example in found]
@@ -82,6 +85,8 @@ def test_examples_print_what_the_page_shows(
         looked_at = following is not None and following.example.code == "echo $?"
         assert outcome.code == 0 or looked_at, (outcome.example.code, outcome.printed)
     assert examples.renewed(lines, outcomes) == lines
+    # Nothing is left in the folder of whoever tries them but what git ignores.
+    assert {path.name for path in (tmp_path / "here").iterdir()} - there <= {"out", "models"}
 
 
 def _make_small(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -205,6 +210,53 @@ def test_links_hold_in_the_site_or_name_the_file(monkeypatch: pytest.MonkeyPatch
     sys.modules.pop("hooks")
 
 
+def test_no_id_stands_twice_in_a_page(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        ids = re.findall(r"""<[^>]*?\sid=["']?([^"'\s>]+)""", page.read_text(encoding="utf-8"))
+        assert [name for name, times in Counter(ids).items() if times > 1] == [], page
+
+
+def test_contents_of_the_reference_are_classes_and_functions(site: Path) -> None:
+    reference = (site / "reference.html").read_text(encoding="utf-8")
+    contents = reference.partition('data-md-type="toc"')[2].partition('class="md-content"')[0]
+    shown = [
+        html.unescape(re.sub(r"<[^>]+>", "", link)).strip()
+        for link in re.findall(r'<a href="#[^"]+" class="md-nav__link">(.*?)</a>', contents, re.S)
+    ]
+    for name in ("Classifier", "load", "Prediction", "read_articles", "evaluate", "render_report"):
+        assert name in shown
+    assert not {"__len__", "stance", "inference", "claimstance.api", "claimstance.report"} & set(
+        shown
+    )
+    assert not [name for name in shown if "." in name]
+
+
+def test_the_glossary_is_in_order_and_has_what_links_ask_for(site: Path) -> None:
+    page = (PAGES / "glossary.md").read_text(encoding="utf-8")
+    anchors = re.findall(r'^<a id="([\w-]+)"></a>\*\*', page, flags=re.MULTILINE)
+    assert anchors == sorted(anchors)
+    built = (site / "glossary.html").read_text(encoding="utf-8")
+    for anchor in anchors:
+        assert re.search(rf'id="?{anchor}"?>', built), anchor
+    texts = [(ROOT / "README.md"), *PAGES.glob("*.md")]
+    asked = [
+        name
+        for path in texts
+        for name in re.findall(r"glossary\.md#([\w-]+)", path.read_text(encoding="utf-8"))
+    ]
+    assert len(asked) > 10
+    assert set(asked) <= set(anchors)
+
+
+def test_index_lists_the_pages_in_reading_order() -> None:
+    contents = (ROOT / "docs" / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
+    order = re.findall(r"^      - [^:]+: (\w[\w-]*\.md)$", contents, flags=re.MULTILINE)
+    index = (PAGES / "index.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\d\. \[[^]]+\]\(([\w-]+\.md)\)", index, flags=re.MULTILINE)
+    assert len(listed) == 8
+    assert listed == order[: len(listed)]
+
+
 def test_reference_shows_signatures_and_examples(site: Path) -> None:
     reference = (site / "reference.html").read_text(encoding="utf-8")
     for name in ("Classifier.load", "ClassifiedArticle.to_frame"):
@@ -236,6 +288,15 @@ def test_pages_open_without_complaint_and_fit_a_phone(
         assert elsewhere == []
         scheme = browser.run("document.body.dataset.mdColorScheme")
         assert scheme == ("slate" if dark else "default")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing(browser: Browser, site: Path, width: int, dark: bool) -> None:
+    """In a page of prose, of code, of tables and of docstrings, and in the glossary."""
+    for page in ("index", "first-article", "evaluating", "reference", "glossary"):
+        browser.open(site / f"{page}.html", width=width, dark=dark)
+        assert broken_rules(browser) == [], page
 
 
 def test_search_works_from_the_disk(browser: Browser, site: Path) -> None:

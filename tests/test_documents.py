@@ -54,7 +54,7 @@ def test_documented_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     lines = re.findall(r"^\$ (?:\.venv/bin/)?claimstance (.+)$", text, flags=re.MULTILINE)
     assert len(lines) > 10
     for line in lines:
-        words = line.split(" # ")[0].split()
+        words = re.split(r" [#|] ", line)[0].split()
         command = words[: 2 if words[0] in ("corpus", "tasks") else 1]
         app([*command, "--help"], standalone_mode=False)
         known = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", capsys.readouterr().out))

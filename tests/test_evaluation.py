@@ -212,9 +212,12 @@ def test_the_page_and_the_scores_say_the_same(gold: list[LabelledSentence]) -> N
     other = [relabel(s, stance="refuted", certainty="certain") if s.position == 3 else s
              for s in gold]  # fmt: skip
     result = score(gold, other)
-    page = markdown_page(result, gold="g.jsonl", predictions="p.jsonl", command="make it")
+    said = {"gold": "g.jsonl", "predictions": "p.jsonl", "command": "make it"}
+    page = markdown_page(result, **said, picture="p.png")
     assert "`p.jsonl` against `g.jsonl`: 84 sentences of 12 articles" in page
     assert "Made by `make it`." in page
+    assert "(p.png)" in page
+    assert "![" not in markdown_page(result, **said, picture=None)
     assert f"| stance | 84 | {result.stance.macro_f1} |" in page
     unproven = result.stance.classes["unproven"]
     assert f"| unproven | 12 | {unproven.precision} | {unproven.recall} |" in page

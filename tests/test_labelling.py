@@ -496,7 +496,7 @@ def test_from_two_passes_to_a_corpus(
     assert "stance: 21 sentences, same label 0.952 [" in done.out
     assert "Cohen's kappa 0.9" in done.out
     assert "source: overlap F1" in done.out
-    assert done.out.endswith("wrote todo.jsonl: 1 disagreements to settle\n")
+    assert done.out.endswith("wrote todo.jsonl: 1 disagreement to settle\n")
     (found,) = read_records(loop / "todo.jsonl", Disagreement)
     assert (found.article_id, found.position) == ("t01", 2)
     assert (found.first.stance, found.second.stance) == ("disputed", "asserted")
@@ -576,7 +576,7 @@ def test_passes_that_are_no_two_passes(loop: Path, run_here: Run) -> None:
         assert words in done.err
     (loop / "bea.jsonl").write_text("\n".join(lines[:5]), encoding="utf-8")
     done = run_here(*compare)
-    assert "16 sentences are labelled in ada.jsonl only\n" in done.out
+    assert "labelled in ada.jsonl only: 16 sentences\n" in done.out
 
 
 def test_import_lists_faults_and_writes_the_rest(loop: Path, run_here: Run) -> None:

@@ -16,6 +16,7 @@ from claimstance.report import (
     MARKS,
     csp_hash,
     excerpt,
+    find_headline,
     find_span,
     looks_like_heading,
     mark_spans,
@@ -326,6 +327,53 @@ def test_first_sentence_that_is_the_title_stands_in_the_heading() -> None:
     assert given.find("article")[0].find("h2")[0].find(cls="t")
     assert not other.find("article")[0].find("h2")[0].find(cls="t")
     assert other.find("article")[0].find("h2")[0].text() == "Something else"
+
+
+def test_what_stands_before_the_title_stands_above_it() -> None:
+    """As on the page of a newspaper: the name of the series, then the headline."""
+    sentences = [predict("Bridges of the north", "no_claim"), *article()[:3]]
+    sentences = [p.model_copy(update={"position": n}) for n, p in enumerate(sentences)]
+    section = parse(render_report(sentences, titles={"a": "Bridge closed after a crack"})).find(
+        "article"
+    )[0]
+
+    assert [s.text() for s in section.find("p", "above")[0].find(cls="t")] == [sentences[0].text]
+    assert [s.text() for s in section.find("h2")[0].find(cls="t")] == [sentences[1].text]
+    assert [s.text() for s in section.find(cls="t")] == [p.text for p in sentences]
+    assert section.find(cls="text")[0].find(cls="t")[0].text() == sentences[2].text
+
+
+@pytest.mark.parametrize(
+    ("texts", "title", "place"),
+    [
+        (["Rain", "It rained."], None, 0),
+        (["It rained."], None, None),
+        (["A series", "RAIN today?", "It rained."], "Rain today?", 1),
+        (["It rained.", "Rain"], "Rain", None),
+        (["A series", "A line"], "Rain", None),
+    ],
+)
+def test_the_headline_is_found(texts: list[str], title: str | None, place: int | None) -> None:
+    assert find_headline(texts, title) == place
+
+
+def test_sentences_have_the_numbers_of_the_files() -> None:
+    """Counted from 0, and by position: a sentence that is not there takes its number along."""
+    sentences = [p for p in article() if p.position != 1]
+    sentences[-1] = sentences[-1].model_copy(update={"needs_review": True})
+    tree = parse(render_report(sentences))
+
+    assert [s.attributes["id"] for s in tree.find(cls="s")] == [
+        f"a1-{p.position}" for p in sentences
+    ]
+    assert [s.text() for s in tree.find(cls="which")] == [
+        f"Sentence {p.position}" for p in sentences
+    ]
+    names = [m.attributes["aria-label"] or "" for m in tree.find(cls="m")]
+    assert [name.partition(":")[0] for name in names] == [
+        f"Sentence {p.position}" for p in sentences
+    ]
+    assert [a.text() for a in tree.find(cls="again")[0].find("a")] == ["sentence 7"]
 
 
 def test_paragraphs_come_from_offsets_and_headings_from_shape() -> None:

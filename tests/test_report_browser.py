@@ -280,7 +280,7 @@ def test_nothing_in_an_article_runs(browser: Browser, page: Path) -> None:
     assert browser.run("document.title") != "ran"
     assert browser.run("document.querySelectorAll('img').length") == 0
     assert browser.run("document.querySelectorAll('script').length") == 1
-    assert ATTACK in browser.run("document.querySelector('#a1-3').innerText")
+    assert ATTACK in browser.run("document.querySelector('#a1-2').innerText")
 
 
 def test_policy_stops_a_script_that_got_in(browser: Browser, page: Path) -> None:
@@ -323,7 +323,7 @@ def test_second_look_filter_keeps_what_is_doubtful(browser: Browser, page: Path)
 
 def test_card_opens_from_the_keyboard_and_arrows_go_on(browser: Browser, page: Path) -> None:
     browser.open(page)
-    browser.run("document.querySelector('#a1-3 .m').focus()")
+    browser.run("document.querySelector('#a1-2 .m').focus()")
     browser.press("Enter", 13)
     first = browser.run("document.querySelector(':popover-open').innerText")
     browser.press("ArrowRight", 39)
@@ -332,7 +332,7 @@ def test_card_opens_from_the_keyboard_and_arrows_go_on(browser: Browser, page: P
 
     assert first.startswith("Attributed, possible")
     assert "90%" in first
-    assert second == "a1-4-p"
+    assert second == "a1-3-p"
     assert browser.run("document.querySelectorAll(':popover-open').length") == 0
 
 
@@ -340,11 +340,11 @@ def test_click_in_a_sentence_opens_its_card_and_a_second_one_shuts_it(
     browser: Browser, page: Path
 ) -> None:
     browser.open(page)
-    browser.click("#a1-2 .t")
+    browser.click("#a1-1 .t")
     opened = browser.run("document.querySelector(':popover-open').id")
-    browser.click("#a1-2 .t")
+    browser.click("#a1-1 .t")
 
-    assert opened == "a1-2-p"
+    assert opened == "a1-1-p"
     assert browser.run("document.querySelectorAll(':popover-open').length") == 0
 
 

@@ -70,6 +70,15 @@ def test_every_article_has_a_page_and_every_page_is_linked(
     assert list(tmp_path.iterdir()) == [folder]
 
 
+def test_one_article_is_no_several(tmp_path: Path) -> None:
+    write_pages(tmp_path / "pages", predictions(1, sentences=1), {})
+    index = (tmp_path / "pages" / "index.html").read_text(encoding="utf-8")
+    assert "<h1>How an article stands to what it reports</h1>" in index
+    assert "1 article, 1 sentence, read by model tiny" in index
+    assert not re.search(r"\b1 (?:articles|sentences|second looks)\b", index)
+    assert re.search(r'id="contents-h">Article<', index)
+
+
 def test_nothing_is_written_over(tmp_path: Path, refuses: Callable[..., InputError]) -> None:
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "mine.txt").write_text("mine")

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from claimstance.abstention import mark_for_review, threshold_for
 from claimstance.articles import Article, Span, read_articles
 from claimstance.inference import ONNX_FILE, SHIPPED, TOKENIZER_FILE, Model, classify, load_model
 from claimstance.records import Prediction
+from claimstance.report import deserves_second_look
 from claimstance.settings import SETTINGS_FILE
 
-DEMO = Path(__file__).parent.parent / "data" / "demo" / "article.md"
+ROOT = Path(__file__).parent.parent
+DEMO = ROOT / "data" / "demo" / "article.md"
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +85,25 @@ def test_plain_hedges(model: Model, sentence: str, certainty: str) -> None:
 def test_the_demo_article_shows_every_stance(demo: list[Prediction]) -> None:
     assert len({p.stance for p in demo}) == 6
     assert {p.certainty for p in demo} == {"certain", "probable", "possible", None}
+
+
+def test_the_demo_has_the_mistakes_that_the_documents_tell_of(
+    model: Model, demo: list[Prediction]
+) -> None:
+    """If the model is right by now, mend README.md and docs/pages/first-article.md."""
+    page = (ROOT / "docs" / "pages" / "first-article.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "grep -E '^ +(21|23) '" in page
+    assert "[21 and 23 are](docs/pages/first-article.md#what-it-gets-wrong)" in readme
+    for position, words in ((21, "He could be right:"), (23, "The stakes are larger")):
+        mistaken = demo[position]
+        assert mistaken.text.startswith(words)
+        # Neither is called false by the article, nor marked in the table.
+        assert mistaken.stance == "refuted"
+        assert not deserves_second_look(mistaken)
+    strict = mark_for_review(demo, threshold_for(model.settings, 0.9))
+    assert strict[21].needs_review
+    assert strict[23].needs_review
 
 
 def test_offsets_are_exact(demo: list[Prediction]) -> None:

@@ -18,6 +18,7 @@ import typer
 from claimstance import __version__
 from claimstance.cli import auditing, classifying, corpus, labelling, scoring, training
 from claimstance.errors import InputError
+from claimstance.wording import install_extra
 
 app = typer.Typer(
     name="claimstance",
@@ -69,7 +70,7 @@ def main() -> None:
             "this command",
             expected=f"the package {error.name!r}",
             found="it is not installed",
-            fix="pip install 'claimstance[train]' ('claimstance[dev]' for 'corpus check')",
+            fix=install_extra("ray" if error.name == "ray" else "train"),
         )
         typer.echo(f"claimstance: {fault}", err=True)
         sys.exit(2)

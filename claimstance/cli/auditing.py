@@ -9,6 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from claimstance.records import Split
+from claimstance.wording import counted
 
 
 def audit(
@@ -50,6 +51,6 @@ def audit(
     write_records(output, found)
     total = sum(len(a.sentences) for a in articles)
     typer.echo(
-        f"wrote {output}: {len(found)} of {total} sentences, the likeliest error first. Look at "
-        "each by the guidelines; do not take over what the model says."
+        f"wrote {output}: {len(found)} of {counted(total, 'sentence')}, the likeliest error first. "
+        "Look at each by the guidelines; do not take over what the model says."
     )

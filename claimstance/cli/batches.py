@@ -26,6 +26,7 @@ from claimstance.outputs import errors_beside, write_predictions
 from claimstance.records import write_records
 from claimstance.report_pages import write_pages
 from claimstance.sources import Format, Meter, find_sources, total_size
+from claimstance.wording import counted
 
 #: Sentences up to which the terminal shows them, and who claims what; of more, the counts.
 SENTENCES_TABLED: Final = 2000
@@ -191,8 +192,8 @@ def end_run(
     if totals.faults:
         named = f"each named in {errors}" if errors else "each named above"
         typer.echo(
-            f"claimstance: {totals.faults} of {totals.faults + totals.articles} inputs could not "
-            f"be used, {named}",
+            f"claimstance: {totals.faults} of {counted(totals.faults + totals.articles, 'input')} "
+            f"could not be used, {named}",
             err=True,
         )
     return 1 if totals.faults else 0
@@ -223,6 +224,7 @@ def _print(store: PartFolder, totals: _Totals, written: Sequence[Path]) -> None:
 
 def _tell_marked(totals: _Totals, threshold: float) -> None:
     typer.echo(
-        f"{totals.marked} of {totals.stances.total()} sentences are marked for a person to read: "
+        f"{totals.marked} of {counted(totals.stances.total(), 'sentence')} "
+        f"{'is' if totals.marked == 1 else 'are'} marked for a person to read: "
         f"their likeliest stance has a probability below {threshold:.4g}"
     )

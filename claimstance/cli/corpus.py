@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from claimstance.errors import InputError
+from claimstance.wording import counted
 
 if TYPE_CHECKING:
     from claimstance.evaluation import Evaluation
@@ -35,7 +36,9 @@ def check(
         typer.Option(help="JSONL with sentences that must not stand in the corpus. Repeatable."),
     ] = None,
 ) -> None:
-    """Check the corpus: legal, balanced, free of duplicates, and hard enough.
+    """Check that the corpus is legal, balanced and hard enough.
+
+    No sentence may stand in it twice, either.
 
     \b
     Example:
@@ -70,7 +73,7 @@ def say_agreement(of_what: str, result: Evaluation) -> None:
     """Print how far two passes agree; ``of_what`` stands before each line."""
     for name, score in (("stance", result.stance), ("certainty", result.certainty)):
         typer.echo(
-            f"{of_what}{name}: {score.sentences} sentences, same label "
+            f"{of_what}{name}: {counted(score.sentences, 'sentence')}, same label "
             f"{score.accuracy}, Cohen's kappa {score.kappa}"
         )
     for name, span in (("source", result.source), ("cues", result.cues)):
@@ -83,7 +86,8 @@ def add(drafts: Paths, data: DataOption) -> None:
     from claimstance.annotation import DataFolder, add_drafts
 
     added = add_drafts(DataFolder(data), drafts)
-    typer.echo(f"added {len(added)} articles, {sum(len(a.sentences) for a in added)} sentences")
+    sentences = sum(len(a.sentences) for a in added)
+    typer.echo(f"added {counted(len(added), 'article')}, {counted(sentences, 'sentence')}")
 
 
 @app.command("sheets")
@@ -95,7 +99,7 @@ def sheets(
         typer.Option("--id", help="Only this article. Repeatable."),
     ] = None,
 ) -> None:
-    """Write articles as sheets without labels, for a blind second pass."""
+    """Write articles as sheets to label once more, blind."""
     from claimstance.annotation import DataFolder, load_all
     from claimstance.drafts import write_sheet
     from claimstance.records import write_text
@@ -121,7 +125,7 @@ def sheets(
             )
     for name, text in sheets:
         write_text(out / name, text)
-    typer.echo(f"wrote {len(chosen)} sheets to {out}")
+    typer.echo(f"wrote {counted(len(chosen), 'sheet')} to {out}")
 
 
 @app.command("second")
@@ -129,16 +133,17 @@ def second(sheets: Paths, data: DataOption) -> None:
     """Add filled-in sheets to the second annotation pass."""
     from claimstance.annotation import DataFolder, add_second_pass
 
-    typer.echo(f"added the labels of {add_second_pass(DataFolder(data), sheets)} sentences")
+    added = add_second_pass(DataFolder(data), sheets)
+    typer.echo(f"added the labels of {counted(added, 'sentence')}")
 
 
 @app.command("settle")
 def settle(data: DataOption) -> None:
-    """Rewrite the corpus from both passes and the decisions on their disagreements."""
+    """Rewrite the corpus from both passes and what was decided."""
     from claimstance.annotation import DataFolder
     from claimstance.annotation import settle as settle_labels
 
-    typer.echo(f"changed {settle_labels(DataFolder(data))} sentences")
+    typer.echo(f"changed {counted(settle_labels(DataFolder(data)), 'sentence')}")
 
 
 def align(
@@ -152,7 +157,7 @@ def align(
         typer.Option(help="For datasets: also write what to classify, as .jsonl."),
     ] = None,
 ) -> None:
-    """Join stand-off labels with a copy of the text that they were made for.
+    """Join stand-off labels with your copy of their text.
 
     \b
     Examples:
@@ -179,8 +184,8 @@ def align(
             )
         sentences = standoff.align(lines, text)
     write_records(output, sentences)
-    typer.echo(f"wrote {output}: {len(sentences)} labelled sentences")
+    typer.echo(f"wrote {output}: {counted(len(sentences), 'labelled sentence')}")
     if articles:
         content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_text(articles, content)
-        typer.echo(f"wrote {articles}: {len(rows)} articles to classify")
+        typer.echo(f"wrote {articles}: {counted(len(rows), 'article')} to classify")

@@ -10,6 +10,7 @@ import typer
 
 from claimstance.cli.classifying import FAULTS_NAMED
 from claimstance.errors import InputError, must_be_free, must_be_new
+from claimstance.wording import counted
 
 if TYPE_CHECKING:
     from claimstance.articles import Article
@@ -62,10 +63,11 @@ def sample(
     id_column: Annotated[str, typer.Option(help="Column with the article's id.")] = "id",
     title_column: Annotated[str, typer.Option(help="Column with the title.")] = "title",
 ) -> None:
-    """Choose sentences to label: those of which a model is unsure, rare ones, unlike ones.
+    """Choose sentences to label: hard, rare or unlike others.
 
-    Each comes with its title, the two sentences before it, the reason why it was chosen, and
-    what the model suggests. A sentence that stands in several articles is chosen once.
+    Hard are those of which a model is unsure. Each comes with its title, the two sentences
+    before it, the reason why it was chosen, and what the model suggests. A sentence that
+    stands in several articles is chosen once.
 
     \b
     Examples:
@@ -106,8 +108,8 @@ def sample(
         )
     write_records(output, tasks)
     fewer = f" (asked for {count}: there are no more)" if len(tasks) < count else ""
-    typer.echo(f"wrote {output}: {len(tasks)} sentences to label{fewer}")
-    _end(faults, "inputs")
+    typer.echo(f"wrote {output}: {counted(len(tasks), 'sentence')} to label{fewer}")
+    _end(faults, "input")
 
 
 def _without_faults(
@@ -124,13 +126,13 @@ def _without_faults(
 
 
 def _end(faults: list[InputError], what: str) -> None:
-    """Name the faults, and end with exit code 1 if there are any."""
+    """Name the faults, and end with exit code 1 if there are any; each is a ``what``."""
     for fault in faults[:FAULTS_NAMED]:
         typer.echo(f"claimstance: {fault}", err=True)
     if len(faults) > FAULTS_NAMED:
         typer.echo(f"claimstance: and {len(faults) - FAULTS_NAMED} more", err=True)
     if faults:
-        typer.echo(f"claimstance: {len(faults)} {what} could not be used", err=True)
+        typer.echo(f"claimstance: {counted(len(faults), what)} could not be used", err=True)
         raise typer.Exit(1)
 
 
@@ -150,7 +152,9 @@ def export(
         ),
     ] = False,
 ) -> None:
-    """Write tasks as a labelling tool reads them: blind, unless told otherwise.
+    """Write tasks as a labelling tool reads them.
+
+    They do not tell what the model says of them, unless --suggest asks for it.
 
     \b
     Examples:
@@ -171,7 +175,7 @@ def export(
         must_be_free(output)
         write = doccano.write_folder if to == "doccano" else label_studio.write_folder
         write(output, tasks, given, reasons=suggest)
-    typer.echo(f"wrote {output}: {len(tasks)} tasks")
+    typer.echo(f"wrote {output}: {counted(len(tasks), 'task')}")
 
 
 @app.command("import")
@@ -182,7 +186,9 @@ def import_(
     annotator: Annotated[str, typer.Option(help="Who labelled: a name or a pseudonym.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The labels to write, .jsonl.")],
 ) -> None:
-    """Read labels back and check them; each that cannot be used is named, the rest is written.
+    """Read labels back and check them.
+
+    Each that cannot be used is named; the rest is written.
 
     \b
     Examples:
@@ -210,8 +216,8 @@ def import_(
     found = check_answers(read_tasks(sheets), answers, annotator=annotator, name=str(file))
     if found.labels:
         write_records(output, found.labels)
-        typer.echo(f"wrote {output}: {len(found.labels)} labelled sentences")
-    _end(found.faults, "answers")
+        typer.echo(f"wrote {output}: {counted(len(found.labels), 'labelled sentence')}")
+    _end(found.faults, "answer")
 
 
 @app.command("compare")
@@ -222,7 +228,7 @@ def compare(
         Path, typer.Option("--output", "-o", help="Where the disagreements go, .jsonl.")
     ],
 ) -> None:
-    """Say how far two people agree, and list what they are to settle.
+    """Say how far two people agree, and list what to settle.
 
     \b
     Example:
@@ -236,10 +242,10 @@ def compare(
     say_agreement("", second_pass.agreement(passes))
     once = len(passes.first) - len(passes.second)
     if once:
-        typer.echo(f"{once} sentences are labelled in {first} only")
+        typer.echo(f"labelled in {first} only: {counted(once, 'sentence')}")
     found = second_pass.disagreements(passes)
     write_records(output, found)
-    typer.echo(f"wrote {output}: {len(found)} disagreements to settle")
+    typer.echo(f"wrote {output}: {counted(len(found), 'disagreement')} to settle")
 
 
 @app.command("settle")
@@ -252,7 +258,9 @@ def settle(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The labels that hold, .jsonl.")],
 ) -> None:
-    """Make one set of labels of two; every disagreement needs a decision and its reason.
+    """Make one set of labels of two.
+
+    Every disagreement needs a decision and its reason.
 
     \b
     Example:
@@ -269,7 +277,7 @@ def settle(
     decided = [] if none else read_records(decisions, SettledLabels)
     gold = second_pass.settle(passes, decided, str(decisions))
     write_records(output, gold)
-    typer.echo(f"wrote {output}: {len(gold)} labelled sentences, {len(decided)} decided")
+    typer.echo(f"wrote {output}: {counted(len(gold), 'labelled sentence')}, {len(decided)} decided")
 
 
 @app.command("corpus")
@@ -282,7 +290,7 @@ def corpus(
         bool, typer.Option("--alone", help="Leave the train split of the base out.")
     ] = False,
 ) -> None:
-    """Make a corpus folder that a recipe can train on from labelled tasks.
+    """Make a corpus to train on from labelled tasks.
 
     Each task becomes an article of its own in train; the sentences before it are read as
     context and have no labels.
@@ -298,7 +306,7 @@ def corpus(
     labels = [sentence for path in gold for sentence in read_labels(path)]
     new = task_articles(labels, read_tasks(sheets), ", ".join(map(str, gold)))
     train = build_corpus(new, base, output, alone=alone)
+    total = sum(len(a.sentences) for a in train)
     typer.echo(
-        f"wrote {output}: {sum(len(a.sentences) for a in train)} labelled sentences in train, "
-        f"{len(new)} of them new"
+        f"wrote {output}: {counted(total, 'labelled sentence')} in train, {len(new)} of them new"
     )

@@ -26,7 +26,9 @@ def evaluate(
     ] = None,
     only_gold: Annotated[bool, typer.Option("--only-gold", help=_ONLY_GOLD)] = False,
 ) -> None:
-    """Score predictions against gold labels, with 95% intervals resampled by article.
+    """Score predictions against gold labels.
+
+    Each score has a 95% interval, resampled by article.
 
     \b
     Example:
@@ -42,7 +44,13 @@ def evaluate(
     command = f"claimstance evaluate --gold {gold} --predictions {predictions}"
     command += f" --out {out}" if out else ""
     command += " --only-gold" if only_gold else ""
-    page = ev.markdown_page(result, gold=str(gold), predictions=str(predictions), command=command)
+    page = ev.markdown_page(
+        result,
+        gold=str(gold),
+        predictions=str(predictions),
+        command=command,
+        picture="confusion.png" if out else None,
+    )
     if out:
         from claimstance.charts import draw_confusion, save_picture
 
@@ -62,7 +70,7 @@ def compare(
     ] = None,
     only_gold: Annotated[bool, typer.Option("--only-gold", help=_ONLY_GOLD)] = False,
 ) -> None:
-    """Compare two files of predictions, score by score and label by label.
+    """Compare two files of predictions, score by score.
 
     \b
     Example:

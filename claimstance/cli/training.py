@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
+from claimstance.cli.batches import INTERRUPTED
 from claimstance.errors import InputError
 from claimstance.recipes import BaselineRecipe, load_recipe
 
@@ -19,6 +21,8 @@ def train(
     ] = False,
 ) -> None:
     """Train a model by a recipe.
+
+    After Ctrl-C or a crash, --resume goes on from the last epoch that was finished.
 
     \b
     Examples:
@@ -39,10 +43,28 @@ def train(
 
         train_baseline(loaded, out)
     else:
-        from claimstance.training import train_transformer
+        from claimstance.training import train_transformer, whole_checkpoints
 
-        train_transformer(loaded, out, resume=resume)
+        stopped = False
+        try:
+            train_transformer(loaded, out, resume=resume)
+        except KeyboardInterrupt:
+            stopped = True
+        if stopped:
+            # The interrupted frames hold the progress bar, which is drawn once more as it goes.
+            gc.collect()
+            _say_how_to_go_on(out, kept=bool(whole_checkpoints(out)))
     typer.echo(f"wrote {out}")
+
+
+def _say_how_to_go_on(out: Path, *, kept: bool) -> NoReturn:
+    """Say what is left of a training that somebody stopped, and end."""
+    if kept:
+        said = f"the epochs that were finished are kept in {out}; add --resume to go on"
+    else:
+        said = f"no epoch was finished, so nothing is kept; empty {out} to begin again"
+    typer.echo(f"\nclaimstance: stopped; {said}", err=True)
+    raise typer.Exit(INTERRUPTED)
 
 
 def export(
@@ -51,7 +73,7 @@ def export(
     corpus: Annotated[Path, typer.Option(help="Corpus folder; its dev split is the gate.")],
     quantise: Annotated[bool, typer.Option(help="Store weights in int8.")] = True,
 ) -> None:
-    """Export a trained model to ONNX, and check it against the trained one on dev.
+    """Export a trained model to ONNX, and check it on dev.
 
     \b
     Example:
