@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from claimstance.errors import must_be_free
 from claimstance.inference import chunks
 from claimstance.labels import STANCES, Stance
 from claimstance.outputs import Titles
-from claimstance.records import Prediction, write_text
+from claimstance.records import Prediction, Record, iter_records, write_records, write_text
 from claimstance.report import (
     MARKS,
     Segment,
@@ -30,19 +30,38 @@ from claimstance.report import (
 
 #: Articles that one page of the index lists.
 ENTRIES: Final = 500
+#: Where the lines of the index wait until all pages are written: memory does not hold them all.
+ENTRIES_FILE: Final = "entries.jsonl"
 #: Articles whose pages share a folder: file managers are slow in larger ones.
 PER_FOLDER: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record):
     """One line of the index."""
 
     href: str
     title: str
-    sentences: int
     second_look: int
-    segments: tuple[Segment, ...]
+    stances: dict[Stance, int]
+
+    @property
+    def sentences(self) -> int:
+        """How many the article has."""
+        return sum(self.stances.values())
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The shares of its stances."""
+        return to_segments(Counter(self.stances))
+
+
+@dataclass
+class _Totals:
+    """What the index says of all articles together."""
+
+    articles: int = 0
+    stances: Counter[Stance] = field(default_factory=Counter)
+    models: dict[str, None] = field(default_factory=dict)
 
 
 def write_pages(folder: Path, predictions: Iterable[Prediction], titles: Titles) -> None:
@@ -63,16 +82,26 @@ def write_pages(folder: Path, predictions: Iterable[Prediction], titles: Titles)
     scratch = folder.with_name(f".{folder.name}.new")
     if scratch.exists():  # of a run that was cut off
         shutil.rmtree(scratch)
-    counts, entries, models = Counter[Stance](), [], dict[str, None]()
-    for number, (_, group) in enumerate(groupby(predictions, lambda p: p.article_id), start=1):
-        sentences = list(group)
-        entries.append(_write_page(scratch, number, sentences, titles))
-        counts.update(p.stance for p in sentences)
-        models.update(dict.fromkeys(p.model for p in sentences))
-    _write_index(scratch, entries, counts, list(models))
+    totals = _Totals()
+    entries = scratch / ENTRIES_FILE
+    write_records(entries, _write_articles(scratch, predictions, titles, totals))
+    _write_index(scratch, iter_records(entries, Entry), totals)
+    entries.unlink()
     if folder.exists():
         folder.rmdir()
     scratch.rename(folder)
+
+
+def _write_articles(
+    scratch: Path, predictions: Iterable[Prediction], titles: Titles, totals: _Totals
+) -> Iterator[Entry]:
+    """Write the pages, and give their lines of the index."""
+    for _, group in groupby(predictions, lambda p: p.article_id):
+        sentences = list(group)
+        totals.articles += 1
+        totals.stances.update(p.stance for p in sentences)
+        totals.models.update(dict.fromkeys(p.model for p in sentences))
+        yield _write_page(scratch, totals.articles, sentences, titles)
 
 
 def _write_page(scratch: Path, number: int, sentences: list[Prediction], titles: Titles) -> Entry:
@@ -84,9 +113,8 @@ def _write_page(scratch: Path, number: int, sentences: list[Prediction], titles:
     return Entry(
         href=href,
         title=view.title,
-        sentences=len(sentences),
         second_look=len(view.second_look),
-        segments=view.segments,
+        stances=dict(Counter(p.stance for p in sentences)),
     )
 
 
@@ -94,19 +122,16 @@ def _index_name(page: int) -> str:
     return "index.html" if page == 1 else f"index-{page}.html"
 
 
-def _write_index(
-    scratch: Path, entries: list[Entry], counts: Counter[Stance], models: list[str]
-) -> None:
-    pages = list(chunks(entries, ENTRIES))
-    for page, listed in enumerate(pages, start=1):
+def _write_index(scratch: Path, entries: Iterable[Entry], totals: _Totals) -> None:
+    for page, listed in enumerate(chunks(entries, ENTRIES), start=1):
         text = template("index.html.j2").render(
-            articles=len(entries),
-            sentences=counts.total(),
-            segments=to_segments(counts),
-            models=models,
+            articles=totals.articles,
+            sentences=totals.stances.total(),
+            segments=to_segments(totals.stances),
+            models=list(totals.models),
             entries=listed,
             page=page,
-            pages=len(pages),
+            pages=-(-totals.articles // ENTRIES),
             name_of=_index_name,
             stances=STANCES,
             marks=MARKS,

@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 
 import onnxruntime
@@ -30,10 +29,10 @@ from claimstance.articles import Article, read_articles
 from claimstance.batch import PartClassifier, PartFolder, cut_parts
 from claimstance.encoder import EncoderModel, Logits
 from claimstance.errors import run_script
-from claimstance.inference import ONNX_FILE, SHIPPED, Scores, Text, load_model, predictions_of
+from claimstance.inference import ONNX_FILE, SHIPPED, load_model
 from claimstance.outputs import write_predictions
 from claimstance.records import write_text
-from claimstance.windows import Batch, Window, cut_windows, encode_article, stack_windows
+from claimstance.windows import Batch, encode_article
 
 #: Operators that take a smaller share of the network's time are added up.
 LEAST_SHARE = 0.01
@@ -62,29 +61,92 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         count = write_news(folder, arguments.sentences)
-        stages, windows = time_stages(folder, arguments.model)
-        operators = time_operators(folder, arguments.model, windows)
+        stages, given = time_stages(folder, arguments.model)
+        operators = time_operators(folder, arguments.model, given)
     write_text(RESULTS / "profile.md", "\n".join(page(count, stages, operators)) + "\n")
 
 
-def time_stages(folder: Path, model_folder: Path) -> tuple[dict[str, float], list[Window]]:
-    """Seconds of each stage, and the windows that were read."""
+def time_stages(folder: Path, model_folder: Path) -> tuple[dict[str, float], list[Batch]]:
+    """Seconds of each stage, and what the network was given."""
     clock = Clock()
+    given: list[Batch] = []
     with clock.stage("loading the model"):
         model = load_model(model_folder, threads=1)
     assert isinstance(model, EncoderModel)
+
+    def engine(batch: Batch) -> Logits:
+        given.append(batch)
+        with clock.stage("the network"):
+            return model.engine(batch)
+
     with clock.stage("reading the articles"):
-        articles = [a for a in read_articles([str(folder / "articles.jsonl")]) if isinstance(a, Article)]
+        items = list(read_articles([str(folder / "articles.jsonl")]))
+    articles = [item for item in items if isinstance(item, Article)]
     with clock.stage("naming the parts"):
-        for part in cut_parts(articles):
-            assert part.name
-    texts = [Text(a.title, [s.text for s in a.sentences]) for a in articles]
-    windows = []
-    with clock.stage("tokens and windows"):
-        for text in texts:
-            encoded = encode_article(model.tokenizer, text.title, text.sentences, model.windows)
-            windows += cut_windows(encoded, model.windows)
-    with clock.stage("arrays"):
-        batches = [stack_windows([window], model.windows.pad_id) for window in windows]
-    with clock.stage("the network"):
-        logits = [model.engine(batch) for batch in batches]
+        parts = list(cut_parts(articles))
+        names = [part.name for part in parts]
+    with clock.stage("tokens"):
+        for article in articles:
+            texts = [s.text for s in article.sentences]
+            encode_article(model.tokenizer, article.title, texts, model.windows)
+    with clock.stage("labelling"):
+        contents = [PartClassifier(replace(model, engine=engine))(part) for part in parts]
+    store = PartFolder(folder, dict(enumerate(names)), part_sentences=1)
+    with clock.stage("saving the parts"):
+        for part, content in zip(parts, contents, strict=True):
+            store.save(part, content)
+    with clock.stage("joining and writing"):
+        write_predictions(folder / "predictions.jsonl", store.predictions(), titles={})
+    seconds = dict(clock.seconds)
+    around = seconds.pop("labelling") - seconds["the network"] - seconds["tokens"]
+    return seconds | {"windows, spans and records": around}, given
+
+
+def time_operators(folder: Path, model_folder: Path, given: Sequence[Batch]) -> Counter[str]:
+    """Seconds that each kind of operator took over all windows."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.enable_profiling = True
+    options.profile_file_prefix = str(folder / "operators")
+    session = onnxruntime.InferenceSession(
+        str(model_folder / ONNX_FILE), options, providers=["CPUExecutionProvider"]
+    )
+    names = [node.name for node in session.get_inputs()]
+    for batch in given:
+        session.run(None, {name: batch[name] for name in names})
+    events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    seconds: Counter[str] = Counter()
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            seconds[event["args"]["op_name"]] += event["dur"] / 1e6
+    return seconds
+
+
+def page(count: int, stages: dict[str, float], operators: Counter[str]) -> list[str]:
+    """The page with both tables."""
+    command = shlex.join(["python", "evaluation/profile_stages.py", *sys.argv[1:]])
+    total, network = sum(stages.values()), sum(operators.values())
+    named = {name: s for name, s in operators.most_common() if s >= LEAST_SHARE * network}
+    named["all others"] = network - sum(named.values())
+    return [
+        "# Where the time goes",
+        "",
+        f"`{command}`, {count:,} sentences of the corpus, one thread ({processor()}). The start of "
+        "Python and what it imports come on top, once per run.",
+        "",
+        *table("stage", dict(Counter(stages).most_common()), total),
+        "",
+        "In the network, by kind of operator, as ONNX Runtime measures it:",
+        "",
+        *table("operator", named, network),
+    ]
+
+
+def table(what: str, seconds: dict[str, float], total: float) -> list[str]:
+    """Seconds and their share of a total."""
+    rows = [f"| {name} | {s:.2f} | {s / total:.1%} |" for name, s in seconds.items()]
+    return [f"| {what} | seconds | share |", "| --- | --: | --: |", *rows]
+
+
+if __name__ == "__main__":
+    run_script(main)
