@@ -24,6 +24,8 @@ from claimstance.statistics import Estimate, error_bars
 
 #: Colours of series, one after the other.
 _COLOURS: Final = ("#125ba6", "#c4520a", "#3d8f4e")
+#: Marks of series where there are more than colours.
+_MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def save_picture(figure: Figure, path: Path) -> None:
@@ -111,6 +113,37 @@ def draw_slices(scores: Mapping[str, Sequence[SliceScore]]) -> Figure:
     axes.set(xlabel="stance accuracy", ylim=(-len(labels) + 0.4, 0.6))
     axes.grid(axis="x", alpha=0.3)
     figure.legend(fontsize=8, loc="outside upper right", ncols=len(scores))
+    return figure
+
+
+def draw_speed(speeds: Mapping[str, float], scores: Mapping[str, Mapping[str, Estimate]]) -> Figure:
+    """Draw what each system scores against its speed, one panel for each kind of score.
+
+    Args:
+        speeds: by system, in any unit.
+        scores: by the title of the panel, then by system; those without a speed are left out.
+    """
+    figure = Figure(figsize=(4.9 * len(scores), 4.4), layout="constrained")
+    panels = figure.subplots(1, len(scores), squeeze=False)[0]
+    for axes, (title, found) in zip(panels, scores.items(), strict=True):
+        for number, (name, speed) in enumerate(speeds.items()):
+            if name not in found:
+                continue
+            axes.errorbar(
+                [speed],
+                [found[name].value],
+                yerr=error_bars([found[name]]),
+                fmt=_MARKERS[number % len(_MARKERS)],
+                markersize=6,
+                color=_COLOURS[number % len(_COLOURS)],
+                label=name,
+            )
+        axes.set_xscale("log")
+        axes.set_title(title, fontsize=10)
+        axes.grid(alpha=0.3)
+    figure.supxlabel("sentences a second, against the model that ships", fontsize=10)
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, fontsize=8, loc="outside lower center", ncols=2)
     return figure
 
 

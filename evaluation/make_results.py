@@ -23,6 +23,7 @@ from pathlib import Path
 import cue_rules
 import rivals
 from error_page import error_page
+from matplotlib.figure import Figure
 from model_card import large_card, small_card
 from outside import FILE as OUTSIDE_FILE
 from outside import (
@@ -39,7 +40,16 @@ from outside import (
     still_valid,
     write_outside,
 )
-from results_page import LARGE, SHIPS, Scores, behaviour_page, real_table, results_page, test_table
+from results_page import (
+    LARGE,
+    SHIPS,
+    Scores,
+    behaviour_page,
+    real_table,
+    relative_speeds,
+    results_page,
+    test_table,
+)
 from scores import (
     DATA,
     RESULTS,
@@ -63,6 +73,7 @@ from claimstance.charts import (
     draw_reliability,
     draw_risk_coverage,
     draw_slices,
+    draw_speed,
     save_picture,
 )
 from claimstance.comparison import compare_predictions
@@ -262,9 +273,27 @@ def write_pages(results: Path, scores: Scores) -> None:
         ),
         "slices": draw_slices(scores.slices),
         "neutrality": draw_neutrality(scores.neutrality),
+        "speed": speed_picture(scores),
     }
     for name, picture in pictures.items():
         save_picture(picture, results / f"{name}.png")
+
+
+def speed_picture(scores: Scores) -> Figure:
+    """Speed against accuracy, on the test split and on real news."""
+    real = {
+        LABELS[name]: outside.real_news.stance.macro_f1
+        for name, outside in scores.outside.systems.items()
+        if outside.real_news
+    }
+    found = {
+        "test split: stance macro-F1": {
+            LABELS[name]: result.stance.macro_f1 for name, result in scores.test.items()
+        },
+        "real news: stance macro-F1": real,
+    }
+    speeds = {LABELS[name]: speed for name, speed in relative_speeds(scores).items()}
+    return draw_speed(speeds, {title: of for title, of in found.items() if of})
 
 
 def write_system_page(folder: Path, name: str, result: Evaluation) -> None:

@@ -335,9 +335,7 @@ def _skipped(lines: Sequence[str]) -> list[str]:
 
 def rivals_section(scores: Scores) -> list[str]:
     """Accuracy, cost, speed and size side by side, and where a rival wins."""
-    rivals = scores.rivals
-    ships = rivals.of(SHIPS) if rivals else None
-    base = ships.sentences_per_second if ships else None
+    rivals, speeds = scores.rivals, relative_speeds(scores)
     earlier = [
         s.name
         for s in (rivals.systems if rivals else ())
@@ -353,8 +351,8 @@ def rivals_section(scores: Scores) -> list[str]:
             f"| {real.real_news.stance.macro_f1 if real and real.real_news else ''} "
             + (
                 f"| {cost.training_processor_seconds / 60:.1f} "
-                f"| {cost.sentences_per_second / base:.2f} | {cost.megabytes:.1f} |"
-                if cost and cost.sentences_per_second and base
+                f"| {speeds[name]:.2f} | {cost.megabytes:.1f} |"
+                if cost and name in speeds
                 else "| | | |"
             )
         )
@@ -378,6 +376,7 @@ def rivals_section(scores: Scores) -> list[str]:
         "| --- | --: | --: | --: | --: | --: | --: |",
         *lines,
         "",
+        *(["![Speed against accuracy](speed.png)", ""] if speeds else []),
         *(
             [
                 "\\* costs and speed, and the accuracy of those that `make reproduce` does not "
@@ -389,6 +388,17 @@ def rivals_section(scores: Scores) -> list[str]:
         ),
         *wins(scores),
     ]
+
+
+def relative_speeds(scores: Scores) -> dict[str, float]:
+    """The speed of each system that was timed, by that of the model that ships."""
+    timed = {
+        s.name: s.sentences_per_second for s in (scores.rivals.systems if scores.rivals else ())
+    }
+    base = timed.get(SHIPS)
+    if not base:
+        return {}
+    return {name: speed / base for name, speed in timed.items() if speed and name in scores.test}
 
 
 def wins(scores: Scores) -> list[str]:

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 from matplotlib.colors import to_hex
 
-from claimstance.charts import draw_estimates, draw_shares, draw_training, save_picture
+from claimstance.charts import (
+    draw_estimates,
+    draw_shares,
+    draw_speed,
+    draw_training,
+    save_picture,
+)
 from claimstance.records import Prediction, iter_json_lines, read_records
 from claimstance.statistics import Estimate
 
@@ -88,3 +94,18 @@ def test_the_published_log_is_that_of_the_published_model() -> None:
     gold = [s.stance for article in dev for s in article.sentences]
     given = [p.stance for p in read_records(RESULTS / "minilm" / "dev.jsonl", Prediction)]
     assert f1_score(gold, given, average="macro") == pytest.approx(best["eval_stance_macro_f1"])
+
+
+def test_a_system_stands_at_its_speed_and_score() -> None:
+    """One that was not scored in a panel, or not timed, is not in it."""
+    score = Estimate(0.5, 0.25, 0.625)
+    figure = draw_speed(
+        {"fast": 10.0, "slow": 0.5}, {"test": {"fast": score, "slow": score, "other": score},
+                                      "real": {"slow": score}},
+    )  # fmt: skip
+    both, one = figure.axes
+    assert [len(axes.containers) for axes in (both, one)] == [2, 1]
+    assert [bar.lines[0].get_xdata()[0] for bar in both.containers] == [10.0, 0.5]
+    # Told apart by more than colour, and by the same mark in every panel.
+    assert [bar.lines[0].get_marker() for bar in both.containers] == ["o", "s"]
+    assert one.containers[0].lines[0].get_marker() == "s"
