@@ -6,7 +6,6 @@ The engine that multiplies the matrices (ONNX Runtime here, torch in
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,15 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from claimstance.errors import InputError
-from claimstance.inference import ONNX_FILE, TOKENIZER_FILE, Floats, Scores, Text, softmax
+from claimstance.inference import (
+    ONNX_FILE,
+    TOKENIZER_FILE,
+    Floats,
+    Scores,
+    Text,
+    processors,
+    softmax,
+)
 from claimstance.settings import ModelSettings, WindowSettings
 from claimstance.spans import read_spans
 from claimstance.windows import Batch, Window, cut_windows, encode_article, stack_windows
@@ -213,6 +220,4 @@ def load_onnx_model(
         )
         return stance, certainty, tags
 
-    return make_encoder_model(
-        folder, settings, engine, ONNX_BATCH_TOKENS, threads or os.cpu_count() or 1
-    )
+    return make_encoder_model(folder, settings, engine, ONNX_BATCH_TOKENS, threads or processors())

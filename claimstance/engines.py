@@ -19,7 +19,7 @@ from typing import Final
 
 from claimstance.batch import Engine, Part, PartClassifier
 from claimstance.errors import InputError
-from claimstance.inference import load_model
+from claimstance.inference import load_model, processors
 
 #: Parts that wait for a worker, so that none has to wait for the reading.
 PARTS_AHEAD: Final = 2
@@ -55,7 +55,7 @@ class Processes:
         Raises:
             InputError: if a worker dies.
         """
-        threads = max(1, (os.cpu_count() or 1) // self.workers)
+        threads = max(1, processors() // self.workers)
         pool = ProcessPoolExecutor(
             self.workers,
             # A fork would copy the threads' locks, but not the threads.

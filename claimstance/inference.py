@@ -7,6 +7,7 @@ calibrated probabilities to the written record, is the same for all kinds.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -69,6 +70,12 @@ class Model(Protocol):
 
     def score(self, texts: Sequence[Text]) -> list[Scores]:
         """Score articles, one `Scores` each, in the same order."""
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)  # not on every system
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def load_model(folder: Path = SHIPPED, *, threads: int | None = None) -> Model:

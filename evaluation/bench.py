@@ -8,8 +8,8 @@ same encoder, all-MiniLM-L6-v2, but ours reads each sentence with its neighbours
 title, and gives stance, certainty, source and cues, where the others read it alone and give
 one label:
 
-- ``ours``: ``claimstance classify``, with one process, with two, and with two actors on a Ray
-  cluster that is started for it;
+- ``ours``: ``claimstance classify``, on one processor only, on all; with two processes, and
+  with two actors on a Ray cluster that is started for it;
 - ``pipeline``: ``pipeline("text-classification")`` of transformers, batches of 1 and of 32;
 - ``torch loop``: transformers' model in a plain loop, batches of 32, in the order given;
 - ``setfit``: SetFit's ``predict``: sentence-transformers' encoder and logistic regression.
@@ -57,9 +57,16 @@ LABELS: Final = {
     "pipeline-32": "transformers `pipeline`, batches of 32",
     "torch-loop": "plain torch loop, batches of 32",
     "setfit": "SetFit",
+    "ours-alone": "`claimstance classify`, on one processor",
     "ours": "`claimstance classify`",
     "ours-2": "`claimstance classify --workers 2`",
     "ours-ray-2": "`claimstance classify --engine ray --workers 2`",
+}
+#: What shows how the work grows with the processors.
+GROWN: Final = {
+    "ours": "in one process",
+    "ours-2": "in two",
+    "ours-ray-2": "in two actors on Ray, the start of the cluster included,",
 }
 #: Sentences in a part: few enough that two processes have the same to do.
 PART_SENTENCES: Final = 256
@@ -199,6 +206,13 @@ _OTHERS: Final[dict[str, Callable[[Sequence[str], Path], list[Any]]]] = {
 
 def command_of(name: str, folder: Path, output: Path) -> list[str]:
     """The command that labels the news as a system does."""
+    if name == "ours-alone":
+        return [
+            "taskset",
+            "--cpu-list",
+            str(min(os.sched_getaffinity(0))),
+            *command_of("ours", folder, output),
+        ]
     if name.startswith("ours"):
         command = [sys.executable, "-m", "claimstance", "classify", str(folder / "articles.jsonl")]
         command += ["-q", "-o", str(output), "--part-size", str(PART_SENTENCES)]
@@ -349,9 +363,9 @@ def mean_length() -> float:
 
 def sizing(timings: dict[str, Timing], facts: dict[str, Any]) -> list[str]:
     """What a large run takes, from what was measured."""
-    if "ours-2" not in timings:
+    if "ours" not in timings:
         return []
-    timing, threads = timings["ours-2"], facts["threads"]
+    timing, threads = timings["ours"], facts["threads"]
     per_core = timing.sentences_per_second / threads
     million = 1e6 / per_core / 3600
     archive = ARCHIVE * facts["sentences_per_article"] / per_core / 3600
@@ -360,19 +374,32 @@ def sizing(timings: dict[str, Timing], facts: dict[str, Any]) -> list[str]:
         "",
         "## Sizing",
         "",
-        f"One of these cores labels {per_core:.0f} sentences a second (`--workers 2`, start "
-        f"included): **{million:.1f} core-hours per million sentences**. Parts are independent of "
-        "each other, so the work grows in proportion, and cores divide it; what they share is the "
-        f"process that reads. It reads, splits and names {reading:,.0f} sentences a second, enough "
+        f"One of these cores labels {per_core:.0f} sentences a second (start included): "
+        f"**{million:.1f} core-hours per million sentences**. {growth(timings, threads)}Parts are "
+        "independent of each other, so that cores divide the work; what they share is the process "
+        f"that reads. It reads, splits and names {reading:,.0f} sentences a second, enough "
         f"for {reading / per_core:.0f} cores like these; for more of them, divide the input and "
         "start several runs.",
         "",
         f"{ARCHIVE:,} articles of {facts['sentences_per_article']:.0f} sentences would take "
         f"{archive:,.0f} core-hours: on 64 cores {archive / 64 / 24:.0f} days, on 1,024 (in "
         f"{max(1, round(1024 * per_core / reading)):.0f} or more runs) {archive / 1024:.0f} hours. "
-        "That is reckoned from the figures above; no run of that size was made. Each actor or "
-        f"worker takes about {timing.peak_megabytes:.0f} MB.",
+        "That is reckoned from the figures above; no run of that size was made. A process takes "
+        f"{timing.peak_megabytes:.0f} MB at most, a worker or an actor about as much each.",
     ]
+
+
+def growth(timings: dict[str, Timing], threads: int) -> str:
+    """How much more several processors, processes and actors do than one processor."""
+    alone = timings.get("ours-alone")
+    if alone is None:
+        return ""
+    said = [
+        f"{what} {timings[name].sentences_per_second / alone.sentences_per_second:.2f}"
+        for name, what in GROWN.items()
+        if name in timings
+    ]
+    return f"{threads} cores do so many times what one does: {', '.join(said)}. "
 
 
 def spread(timing: Timing, reference: Timing) -> str:
