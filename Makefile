@@ -91,6 +91,7 @@ rivals: $(VENV)/installed-dev
 # Speed and memory of whole runs against the usual ways. Let nothing else run meanwhile.
 bench: $(VENV)/installed-dev
 	$(BIN)/python evaluation/bench.py
+	$(BIN)/python evaluation/profile_stages.py
 
 # Throws broken input at every reader and the splitter, for MINUTES.
 MINUTES ?= 10

@@ -40,6 +40,7 @@ DOCUMENTS = (
     "evaluation/results/audit.md",
     "evaluation/results/behaviour.md",
     "evaluation/results/errors.md",
+    "evaluation/results/profile.md",
     "evaluation/results/speed.md",
     "evaluation/sets/README.md",
     "training/README.md",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,20 @@ def test_a_run_of_ours_is_timed(bench: Any, tmp_path: Path) -> None:
     assert timing.sentences_per_second == count / timing.seconds[0]
     assert 50 < timing.peak_megabytes < 500
     assert bench.reading_speed(tmp_path) > 1000
+
+
+def test_the_stages_of_a_run_add_up(bench: Any, tmp_path: Path) -> None:
+    import profile_stages
+
+    count = bench.write_news(tmp_path, 20)
+    stages, given = profile_stages.time_stages(tmp_path, profile_stages.SHIPPED)
+    assert stages["the network"] > sum(stages.values()) / 2
+    assert all(seconds > 0 for seconds in stages.values())
+    operators = profile_stages.time_operators(tmp_path, profile_stages.SHIPPED, given)
+    assert "MatMulIntegerToFloat" in operators
+    page = "\n".join(profile_stages.page(count, stages, operators))
+    shares = [float(share) for share in re.findall(r"([\d.]+)% \|", page)]
+    assert sum(shares) == pytest.approx(200, abs=2)
 
 
 @pytest.mark.slow

@@ -69,7 +69,7 @@ def classify(
         typer.Option(
             min=1,
             help="Processes to classify in, each with its share of the processors; 1 if not "
-            "given, on Ray one for each processor.",
+            "given, which uses them all, and on Ray one for each processor.",
         ),
     ] = None,
     engine: Annotated[
