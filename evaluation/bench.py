@@ -1,6 +1,6 @@
 """How fast is a whole run, and how much memory does it take? Against the usual ways.
 
-    python evaluation/bench.py [--sentences 4000] [--rounds 3] [--threads 2]
+    python evaluation/bench.py [--sentences 4000] [--rounds 3] [--threads 2] [--gigabytes 2]
 
 Every system labels the same sentences of the corpus, from a file to a file, in a process of
 its own that starts cold: start of Python, loading and writing count. All of them have the
@@ -15,7 +15,8 @@ one label:
 - ``setfit``: SetFit's ``predict``: sentence-transformers' encoder and logistic regression.
 
 The heads of the others are random: what they say does not count here, and costs the same.
-Rounds go around all systems, so that what else the machine does falls on all alike. Writes
+Rounds go around all systems, so that what else the machine does falls on all alike. Then
+``claimstance classify`` reads a file of so many gigabytes, for the memory that it takes. Writes
 ``results/speed.json`` and the table ``results/speed.md``; let nothing else run meanwhile.
 """
 
@@ -32,6 +33,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -72,6 +74,8 @@ GROWN: Final = {
 PART_SENTENCES: Final = 256
 #: Articles of a very large archive.
 ARCHIVE: Final = 100_000_000
+#: What the rows of the large file hold beside their text: half a megabyte.
+RAW_PAGE: Final = f'<div class="page"><p>{"x" * 1000}</p></div>' * 500
 #: What the ratios refer to.
 REFERENCE: Final = "pipeline-32"
 
@@ -91,6 +95,7 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--gigabytes", type=float, default=2.0, help="of the large file")
     parser.add_argument("--only", nargs="+", choices=LABELS, default=list(LABELS))
     parser.add_argument("--be", nargs=3, metavar=("SYSTEM", "INPUT", "OUTPUT"), help="internal")
     arguments = parser.parse_args()
@@ -108,6 +113,7 @@ def main() -> None:
             "sentences_read_per_second": reading_speed(Path(folder)),
             "sentences_per_article": mean_length(),
             "seconds_from_a_cold_start": cold_starts(Path(folder)),
+            "large_file": large_file(Path(folder), int(arguments.gigabytes * 1e9)),
         }
     write_results(timings, count, arguments.threads, extra)
 
@@ -300,6 +306,25 @@ def cold_starts(folder: Path, rounds: int = 7) -> dict[str, float]:
     return {name: median(found) for name, found in seconds.items()}
 
 
+def large_file(folder: Path, size: int) -> dict[str, float]:
+    """Classify a file of at least so many bytes: rows with the raw page beside a short text."""
+    path, written, rows = folder / "large.jsonl", 0, 0
+    texts = [a.texts[1:3] for a in load_split(ROOT / "data" / "corpus", "train")]
+    with path.open("wb") as file:
+        for text in cycle(texts):
+            row = {"id": f"a{rows}", "text": " ".join(text), "raw_html": RAW_PAGE}
+            written += file.write(f"{json.dumps(row)}\n".encode())
+            rows += 1
+            if written >= size:
+                break
+    command = [sys.executable, "-m", "claimstance", "classify", str(path), "-q"]
+    seconds, megabytes, code = run_alone([*command, "-o", str(folder / "large-out.jsonl")])
+    path.unlink()
+    if code:
+        sys.exit(f"the large file ended with {code}")
+    return {"gigabytes": written / 1e9, "rows": rows, "seconds": seconds, "megabytes": megabytes}
+
+
 def write_results(
     timings: dict[str, Timing], count: int, threads: int, extra: dict[str, Any]
 ) -> None:
@@ -352,7 +377,15 @@ def table(timings: dict[str, Timing], facts: dict[str, Any]) -> list[str]:
         )
     cold = facts["seconds_from_a_cold_start"]
     said = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in cold.items())
-    return [*lines, "", f"From a cold start to the end of the command (median of 7): {said}."]
+    large = facts["large_file"]
+    return [
+        *lines,
+        "",
+        f"From a cold start to the end of the command (median of 7): {said}.",
+        "",
+        f"A file of {large['gigabytes']:.1f} GB, {large['rows']:,} rows of a raw page beside two "
+        f"sentences of text: at most {large['megabytes']:.0f} MB of memory.",
+    ]
 
 
 def mean_length() -> float:

@@ -32,6 +32,10 @@ def test_a_run_of_ours_is_timed(bench: Any, tmp_path: Path) -> None:
     assert timing.sentences_per_second == count / timing.seconds[0]
     assert 50 < timing.peak_megabytes < 500
     assert bench.reading_speed(tmp_path) > 1000
+    large = bench.large_file(tmp_path, 3_000_000)
+    assert large["gigabytes"] > 0.003
+    assert large["rows"] == 6
+    assert 50 < large["megabytes"] < 500
 
 
 def test_the_stages_of_a_run_add_up(bench: Any, tmp_path: Path) -> None:
@@ -70,11 +74,14 @@ def test_the_page_is_made_of_the_figures(bench: Any) -> None:
         "command": "x", "sentences": 4000, "threads": 2, "processor": "a processor",
         "sentences_read_per_second": 50_000.0, "sentences_per_article": 20.0,
         "seconds_from_a_cold_start": {"--help": 0.25},
+        "large_file": {"gigabytes": 2.04, "rows": 4000, "seconds": 60.0, "megabytes": 181.2},
     }  # fmt: skip
     page = "\n".join([*bench.table(timings, facts), *bench.sizing(timings, facts)])
     assert "`, on one processor | 1000 a second | 5.00, 2.50 to 5.00 | 200 |" in page
     assert "2 cores do so many times what one does: in one process 2.00, in two 1.25. " in page
     assert "--help 0.25 s" in page
+    assert "A file of 2.0 GB, 4,000 rows of " in page
+    assert "at most 181 MB of memory" in page
     assert "**0.3 core-hours per million sentences**" in page
     assert "enough for 50 cores like these" in page
     # 100 million articles of 20 sentences at 1,000 a second and core.
