@@ -10,7 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+#: Exit code of a command that somebody interrupted, as a shell expects it.
+INTERRUPTED: Final = 130
 
 
 class InputError(Exception):

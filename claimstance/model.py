@@ -19,6 +19,7 @@ from transformers.utils.generic import ModelOutput
 from transformers.utils.hub import cached_file
 from transformers.utils.logging import disable_progress_bar
 
+from claimstance.errors import InputError
 from claimstance.labels import CERTAINTIES, STANCES, TAGS
 
 #: Label of what does not count in the loss: padding, context, the certainty of no claim.
@@ -77,12 +78,15 @@ class WindowOutput(ModelOutput):
         stance_logits: shape (windows, sentences, stances).
         certainty_logits: shape (windows, sentences, certainties).
         tag_logits: shape (windows, tokens, tags).
+        hidden_states: only when asked for: what goes into the first layer and what comes out
+            of each, shape (windows, tokens, width).
     """
 
     loss: Tensor | None = None
     stance_logits: Tensor | None = None
     certainty_logits: Tensor | None = None
     tag_logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
 
 
 class ClaimstanceModel(PreTrainedModel):
@@ -160,6 +164,7 @@ class ClaimstanceModel(PreTrainedModel):
         tag_labels: Tensor | None = None,
         stance_teacher: Tensor | None = None,
         certainty_teacher: Tensor | None = None,
+        output_hidden_states: bool = False,
     ) -> WindowOutput:
         """Read a batch of windows.
 
@@ -174,13 +179,17 @@ class ClaimstanceModel(PreTrainedModel):
             stance_teacher: a teacher's probabilities, shape (windows, sentences, stances); they
                 count where the labels do.
             certainty_teacher: likewise, shape (windows, sentences, certainties).
+            output_hidden_states: whether to give what comes out of each layer, too.
         """
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        asked = {"output_hidden_states": True} if output_hidden_states else {}
+        encoded = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **asked)
+        hidden = encoded.last_hidden_state
         for_stance, for_certainty = self._pool(hidden, sentence_mask.to(hidden.dtype))
         output = WindowOutput(
             stance_logits=self.stance_head(self.dropout(for_stance)),
             certainty_logits=self.certainty_head(self.dropout(for_certainty)),
             tag_logits=self.tag_head(self.dropout(hidden)),
+            hidden_states=encoded.hidden_states if output_hidden_states else None,
         )
         if stance_labels is not None:
             output.loss = (
@@ -234,6 +243,24 @@ class ClaimstanceModel(PreTrainedModel):
             taught = nn.functional.cross_entropy(logits[counts], teacher[counts], reduction="sum")
             total = (1 - weight) * total + weight * taught
         return total / counts.sum().clamp(min=1)
+
+
+def layers_of(encoder: nn.Module) -> nn.ModuleList:
+    """The layers of an encoder, where it has one list of them, as BERT and its kin do.
+
+    Raises:
+        InputError: if it has not.
+    """
+    lists = (m for m in encoder.modules() if isinstance(m, nn.ModuleList))
+    layers = next(lists, nn.ModuleList())
+    if len(layers) != getattr(encoder.config, "num_hidden_layers", None):
+        raise InputError(
+            "the backbone in the recipe",
+            expected="an encoder with one list of layers, such as BERT or MPNet",
+            found=type(encoder).__name__,
+            fix="choose another backbone, or leave its layers as they are (freeze_layers = 0)",
+        )
+    return layers
 
 
 def hide_bars() -> None:

@@ -81,6 +81,18 @@ class TeacherRecipe(Record):
     weight: Share
 
 
+class StudentRecipe(Record):
+    """A smaller network that learns what a trained one says; that one is the ``backbone``.
+
+    Source: Jiao et al. 2020, "TinyBERT: distilling BERT for natural language understanding".
+    """
+
+    #: Which of the teacher's layers it begins with, from 0.
+    layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    #: How much the labels count beside what the teacher says.
+    label_weight: Annotated[float, Field(ge=0)]
+
+
 class TransformerRecipe(Record):
     """A fine-tuned encoder."""
 
@@ -88,14 +100,15 @@ class TransformerRecipe(Record):
     name: str
     corpus: Path
     seed: int
-    #: A folder, or a name on the Hugging Face hub.
+    #: A folder, or a name on the Hugging Face hub; for a student the folder of its teacher.
     backbone: str
-    #: SHA-256 of the backbone's ``model.safetensors``; null only for a folder of your own.
-    backbone_sha256: str | None
+    #: SHA-256 of the backbone's ``model.safetensors``; left out only for a folder of your own.
+    backbone_sha256: str | None = None
     windows: WindowRecipe = WindowRecipe()
     optimiser: OptimiserRecipe
     network: NetworkRecipe = NetworkRecipe()
     teacher: TeacherRecipe | None = None
+    student: StudentRecipe | None = None
 
 
 class BaselineRecipe(Record):

@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,13 @@ from transformers import (
 from claimstance.backbones import find_backbone
 from claimstance.calibration import calibrate
 from claimstance.corpus import LabelledArticle, load_split
+from claimstance.distillation import DistillingTrainer, student_of
 from claimstance.encoder import load_tokenizer
+from claimstance.encoder_torch import load_network
 from claimstance.errors import InputError, must_be_free
 from claimstance.examples import collate, load_teacher, window_dataset, window_settings
 from claimstance.inference import TOKENIZER_FILE, load_model
-from claimstance.model import IGNORED, ClaimstanceModel
+from claimstance.model import IGNORED, ClaimstanceModel, layers_of
 from claimstance.recipes import OptimiserRecipe, TransformerRecipe
 from claimstance.records import write_text
 from claimstance.settings import ModelSettings, WindowSettings, save_settings
@@ -75,13 +78,10 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
     )
     dev_articles = load_split(recipe.corpus, "dev")
     dev = window_dataset(dev_articles, tokenizer, settings)
-    network = recipe.network.model_dump()
-    if recipe.teacher:
-        network["teacher_weight"] = recipe.teacher.weight
-    model = ClaimstanceModel.from_backbone(str(backbone), **network)
+    model, trainer_of = _network(recipe, backbone)
     _must_fit(settings.max_tokens, model)
     _freeze(model, recipe.optimiser)
-    trainer = Trainer(
+    trainer = trainer_of(
         model=model,
         args=_arguments(recipe, out),
         train_dataset=train,
@@ -96,6 +96,20 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
     trainer.train(resume_from_checkpoint=str(whole_checkpoints(out)[-1]) if resume else None)
     if trainer.is_world_process_zero():
         _save(model, tokenizer, recipe, settings, dev_articles, out)
+
+
+def _network(
+    recipe: TransformerRecipe, backbone: Path
+) -> tuple[ClaimstanceModel, Callable[..., Trainer]]:
+    """The network as it begins, and what trains it."""
+    if recipe.student:
+        teacher = load_network(backbone)
+        model = student_of(teacher, recipe.student.layers, recipe.network)
+        return model, partial(DistillingTrainer, teacher=teacher, recipe=recipe.student)
+    network = recipe.network.model_dump()
+    if recipe.teacher:
+        network["teacher_weight"] = recipe.teacher.weight
+    return ClaimstanceModel.from_backbone(str(backbone), **network), Trainer
 
 
 def _check_folder(out: Path, resume: bool) -> None:
@@ -161,16 +175,14 @@ def _freeze(model: ClaimstanceModel, settings: OptimiserRecipe) -> None:
 def _parts(encoder: torch.nn.Module) -> tuple[torch.nn.Module, torch.nn.ModuleList]:
     """The embeddings of an encoder and its layers, where it has them as BERT and its kin do."""
     embeddings = getattr(encoder, "embeddings", None)
-    lists = (m for m in encoder.modules() if isinstance(m, torch.nn.ModuleList))
-    layers = next(lists, torch.nn.ModuleList())
-    if embeddings is None or len(layers) != getattr(encoder.config, "num_hidden_layers", None):
+    if embeddings is None:
         raise InputError(
             "optimiser.freeze_layers in the recipe",
-            expected="a backbone with 'embeddings' and one list of layers, such as BERT or MPNet",
+            expected="a backbone with 'embeddings', such as BERT or MPNet",
             found=type(encoder).__name__,
             fix="set freeze_layers to 0, or choose another backbone",
         )
-    return embeddings, layers
+    return embeddings, layers_of(encoder)
 
 
 def _optimiser(model: ClaimstanceModel, recipe: TransformerRecipe) -> torch.optim.Optimizer:

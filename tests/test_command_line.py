@@ -122,7 +122,8 @@ def test_help_loads_nothing_heavy() -> None:
         "    main()\n"
         "except SystemExit as end:\n"
         "    assert not end.code\n"
-        "heavy = {'torch', 'transformers', 'onnxruntime', 'pyarrow', 'sklearn', 'trafilatura'}\n"
+        "heavy = {'torch', 'transformers', 'onnxruntime', 'pyarrow', 'sklearn', 'trafilatura',\n"
+        "         'numpy', 'jinja2', 'rich'}\n"
         "print('loaded:', sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

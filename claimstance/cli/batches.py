@@ -19,7 +19,7 @@ import typer
 
 from claimstance.batch import Engine, PartClassifier, PartFolder, PartSummary, parts_folder
 from claimstance.engines import Processes, in_this_process
-from claimstance.errors import InputError
+from claimstance.errors import INTERRUPTED, InputError
 from claimstance.inference import Model
 from claimstance.labels import Stance
 from claimstance.outputs import errors_beside, write_predictions
@@ -30,8 +30,6 @@ from claimstance.wording import counted
 
 #: Sentences up to which the terminal shows them, and who claims what; of more, the counts.
 SENTENCES_TABLED: Final = 2000
-#: What a shell expects of a program that was interrupted.
-INTERRUPTED: Final = 130
 
 
 def make_engine(

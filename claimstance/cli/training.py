@@ -8,8 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from claimstance.cli.batches import INTERRUPTED
-from claimstance.errors import InputError
+from claimstance.errors import INTERRUPTED, InputError
 from claimstance.recipes import BaselineRecipe, load_recipe
 
 

@@ -1,0 +1,167 @@
+"""A student begins as layers of its teacher, and comes to say what that says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from claimstance import training
+from claimstance.corpus import LabelledArticle
+from claimstance.distillation import distance, student_of
+from claimstance.encoder import EncoderModel
+from claimstance.encoder_torch import load_network
+from claimstance.errors import InputError
+from claimstance.inference import Text, load_model
+from claimstance.prediction import predict_split
+from claimstance.recipes import NetworkRecipe, StudentRecipe, TransformerRecipe
+from claimstance.windows import cut_windows, encode_article, stack_windows
+
+Refuses = Callable[..., InputError]
+MakeRecipe = Callable[..., TransformerRecipe]
+#: That of the tiny model.
+NETWORK = NetworkRecipe(dropout=0.0)
+
+
+@pytest.fixture
+def student_recipe(make_recipe: MakeRecipe, tiny_model: Path) -> MakeRecipe:
+    """A recipe for a student of the tiny model, with its second layer only."""
+
+    def make(label_weight: float, **changes: object) -> TransformerRecipe:
+        student = StudentRecipe(layers=(1,), label_weight=label_weight)
+        update = {"backbone": str(tiny_model), "backbone_sha256": None, "student": student}
+        return make_recipe(**changes).model_copy(update=update)
+
+    return make
+
+
+def a_batch(lengths: Sequence[int] = (9, 6), seed: int = 0) -> dict[str, torch.Tensor]:
+    """Windows of two sentences each, padded to the longest."""
+    generator = torch.Generator().manual_seed(seed)
+    width = max(lengths)
+    ids = torch.randint(5, 100, (len(lengths), width), generator=generator)
+    attention = torch.tensor([[int(t < n) for t in range(width)] for n in lengths])
+    mask = torch.zeros(len(lengths), 2, width)
+    mask[:, 0, 1:3] = mask[:, 1, 3:6] = 1
+    return {"input_ids": ids, "attention_mask": attention, "sentence_mask": mask}
+
+
+def test_a_student_begins_as_layers_of_its_teacher(tiny_model: Path) -> None:
+    teacher = load_network(tiny_model)
+    student = student_of(teacher, [1], NETWORK)
+    before, after = teacher.state_dict(), student.state_dict()
+    second = "encoder.encoder.layer.1."
+    assert {n for n in before if not n.startswith("encoder.encoder.layer.")} < set(after)
+    for name, weights in after.items():
+        origin = name.replace("encoder.encoder.layer.0.", second)
+        assert torch.equal(weights, before[origin]), name
+    assert not any(name.startswith(second) for name in after)
+    assert student.config.backbone["num_hidden_layers"] == 1
+    assert teacher.encoder.config.num_hidden_layers == 2, "the teacher stays as it was"
+
+
+def test_nothing_is_as_near_to_the_teacher_as_itself(tiny_model: Path) -> None:
+    teacher = load_network(tiny_model)
+    student = student_of(teacher, [1], NETWORK)
+    batch = a_batch()
+    with torch.no_grad():
+        wanted = teacher(**batch, output_hidden_states=True)
+        found = student(**batch, output_hidden_states=True)
+        assert float(distance(wanted, wanted, [1, 2], batch)) == pytest.approx(0, abs=1e-5)
+        apart = float(distance(found, wanted, [2], batch))
+        assert apart > 0.005
+        # What stands where the second window has ended does not count.
+        batch["input_ids"][1, 6:] = 7
+        wanted = teacher(**batch, output_hidden_states=True)
+        found = student(**batch, output_hidden_states=True)
+        assert float(distance(found, wanted, [2], batch)) == pytest.approx(apart, rel=1e-4)
+
+
+def test_a_student_comes_nearer_to_its_teacher(
+    student_recipe: MakeRecipe, tiny_model: Path, tmp_path: Path, articles: list[LabelledArticle]
+) -> None:
+    teacher = load_network(tiny_model)
+    recipe = student_recipe(0.0, epochs=20)
+    # Its heads are no longer noise: slow steps for both.
+    slow = {"learning_rate": 3e-4, "head_learning_rate": 3e-4}
+    slowly = recipe.model_copy(update={"optimiser": recipe.optimiser.model_copy(update=slow)})
+    training.train_transformer(slowly, tmp_path / "student")
+    students = [student_of(teacher, [1], NETWORK), load_network(tmp_path / "student")]
+    texts = [Text(a.facts.title, a.texts) for a in articles if a.facts.split == "train"]
+    model = load_model(tmp_path / "student")
+    assert isinstance(model, EncoderModel)
+    encoded = encode_article(model.tokenizer, texts[0].title, texts[0].sentences, model.windows)
+    arrays = stack_windows(cut_windows(encoded, model.windows), model.windows.pad_id)
+    batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    with torch.no_grad():
+        wanted = teacher(**batch, output_hidden_states=True)
+        before, after = (
+            float(distance(student(**batch, output_hidden_states=True), wanted, [2], batch))
+            for student in students
+        )
+    assert after < 0.85 * before
+    # What is saved has one layer, and is loaded as any other model.
+    wanted_labels, found = (
+        [s.stance.argmax(axis=1).tolist() for s in load_model(folder).score(texts)]
+        for folder in (tiny_model, tmp_path / "student")
+    )
+    assert found == wanted_labels
+    names = load_file(tmp_path / "student" / "model.safetensors")
+    assert {name.split(".")[3] for name in names if ".layer." in name} == {"0"}
+
+
+def test_labels_count_by_their_weight(
+    student_recipe: MakeRecipe, tmp_path: Path, tiny_corpus: Path
+) -> None:
+    """With labels that the teacher contradicts, the weight decides whom the student follows."""
+    path = tiny_corpus / "train.jsonl"
+    lines = path.read_text(encoding="utf-8")
+    for stance in ("asserted", "attributed", "disputed", "unproven"):
+        lines = lines.replace(f'"stance": "{stance}"', '"stance": "refuted"')
+    path.write_text(lines, encoding="utf-8")
+    share = {}
+    for weight in (0.0, 100.0):
+        folder = tmp_path / f"student-{weight}"
+        training.train_transformer(student_recipe(weight, epochs=4), folder)
+        found = predict_split(load_model(folder), training.load_split(tiny_corpus, "train"))
+        share[weight] = np.mean([p.stance == "refuted" for p in found])
+    assert share[100.0] > 0.7
+    assert share[0.0] < 0.5
+
+
+@pytest.mark.parametrize("layers", [[0, 1], [2], [0, 5]])
+def test_layers_that_cannot_be_kept(tiny_model: Path, refuses: Refuses, layers: list[int]) -> None:
+    refuses(
+        "student.layers in the recipe: expected some of the teacher's layers, from 0 to 1, and "
+        f"not all, found {layers}. To mend it: name the layers to keep.",
+        student_of,
+        load_network(tiny_model),
+        layers,
+        NETWORK,
+    )
+
+
+def test_other_heads_than_the_teacher_has(tiny_model: Path, refuses: Refuses) -> None:
+    refuses(
+        "network.pooling in the recipe: expected 'attention', as the teacher has it, found 'mean'.",
+        student_of,
+        load_network(tiny_model),
+        [1],
+        NetworkRecipe(dropout=0.0, pooling="mean"),
+    )
+
+
+def test_a_teacher_that_was_not_trained(
+    student_recipe: MakeRecipe, tiny_backbone: Path, tmp_path: Path, refuses: Refuses
+) -> None:
+    recipe = student_recipe(0.3).model_copy(update={"backbone": str(tiny_backbone)})
+    refuses(
+        "expected the weights of a claimstance network",
+        training.train_transformer,
+        recipe,
+        tmp_path / "model",
+    )
