@@ -1,6 +1,7 @@
 """How fast is a whole run, and how much memory does it take? Against the usual ways.
 
     python evaluation/bench.py [--sentences 4000] [--rounds 3] [--threads 2] [--gigabytes 2]
+    python evaluation/bench.py --cold    # only the cold starts, beside the rest of the last run
 
 Every system labels the same sentences of the corpus, from a file to a file, in a process of
 its own that starts cold: start of Python, loading and writing count. All of them have the
@@ -97,11 +98,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--gigabytes", type=float, default=2.0, help="of the large file")
     parser.add_argument("--only", nargs="+", choices=LABELS, default=list(LABELS))
+    parser.add_argument("--cold", action="store_true", help="take only the cold starts anew")
     parser.add_argument("--be", nargs=3, metavar=("SYSTEM", "INPUT", "OUTPUT"), help="internal")
     arguments = parser.parse_args()
     if arguments.be:
         name, source, target = arguments.be
         be(name, Path(source), Path(target))
+        return
+    if arguments.cold:
+        take_cold_starts_anew()
         return
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
@@ -338,6 +343,19 @@ def write_results(
         **extra,
         "systems": {name: asdict(timing) for name, timing in timings.items()},
     }
+    write_pages(timings, facts)
+
+
+def take_cold_starts_anew() -> None:
+    """Take the cold starts of this version, and keep the other figures of the last run."""
+    facts = json.loads((RESULTS / "speed.json").read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        facts["seconds_from_a_cold_start"] = cold_starts(Path(folder))
+    write_pages({name: Timing(**timing) for name, timing in facts["systems"].items()}, facts)
+
+
+def write_pages(timings: dict[str, Timing], facts: dict[str, Any]) -> None:
+    """Write ``speed.json`` and ``speed.md``."""
     write_text(RESULTS / "speed.json", json.dumps(facts, indent=1) + "\n")
     write_text(
         RESULTS / "speed.md", "\n".join([*table(timings, facts), *sizing(timings, facts)]) + "\n"

@@ -63,6 +63,20 @@ def test_the_others_label_every_sentence(bench: Any, tmp_path: Path, name: str) 
     assert all(json.loads(line) for line in lines)
 
 
+def test_cold_starts_are_taken_anew(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All other figures are those of the last run."""
+    published = json.loads((bench.RESULTS / "speed.json").read_text(encoding="utf-8"))
+    (tmp_path / "speed.json").write_text(json.dumps(published), encoding="utf-8")
+    monkeypatch.setattr(bench, "RESULTS", tmp_path)
+    monkeypatch.setattr(bench, "cold_starts", lambda folder: {"--help": 0.125})
+    bench.take_cold_starts_anew()
+    found = json.loads((tmp_path / "speed.json").read_text(encoding="utf-8"))
+    assert found == published | {"seconds_from_a_cold_start": {"--help": 0.125}}
+    assert "--help 0.12 s" in (tmp_path / "speed.md").read_text(encoding="utf-8")
+
+
 def test_the_page_is_made_of_the_figures(bench: Any) -> None:
     timings = {
         "pipeline-32": bench.Timing([20.0, 10.0, 20.0], 200.0, 600.0),
