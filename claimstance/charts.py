@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from claimstance.evaluation import Evaluation, LabelScore
 from claimstance.labels import CERTAINTIES, STANCES
@@ -139,9 +139,12 @@ def draw_speed(speeds: Mapping[str, float], scores: Mapping[str, Mapping[str, Es
                 label=name,
             )
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set(xlabel="sentences a second, against the model that ships")
         axes.set_title(title, fontsize=10)
         axes.grid(alpha=0.3)
-    figure.supxlabel("sentences a second, against the model that ships", fontsize=10)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, fontsize=8, loc="outside lower center", ncols=2)
     return figure
