@@ -94,7 +94,7 @@ def test_the_demo_has_the_mistakes_that_the_documents_tell_of(
     page = (ROOT / "docs" / "pages" / "first-article.md").read_text(encoding="utf-8")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "grep -E '^ +(21|23) '" in page
-    assert "[23 is](docs/pages/first-article.md#what-it-gets-wrong)" in readme
+    assert "[23 is, as 21](docs/pages/first-article.md#what-it-gets-wrong)" in readme
     for position, words in ((21, "He could be right:"), (23, "The stakes are larger")):
         mistaken = demo[position]
         assert mistaken.text.startswith(words)
