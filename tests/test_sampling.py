@@ -188,7 +188,7 @@ def test_the_command_names_what_it_cannot_read(
     assert outcome.code == 1
     assert outcome.out == "wrote s.jsonl: 2 sentences to label (asked for 100: there are no more)\n"
     assert "news.jsonl, line 2: expected a text under 'text'" in outcome.err
-    assert outcome.err.endswith("claimstance: 1 inputs could not be used\n")
+    assert outcome.err.endswith("claimstance: 1 input could not be used\n")
     assert [t.id for t in read_records(folder / "s.jsonl", Task)] == ["x#0", "x#1"]
 
 
