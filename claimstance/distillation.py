@@ -27,7 +27,7 @@ def student_of(
 
     Args:
         teacher: a trained network.
-        layers: which are kept, from 0.
+        layers: which are kept, from 0, in order.
         network: weights of the losses; its heads are those of the teacher.
 
     Raises:
@@ -35,10 +35,12 @@ def student_of(
     """
     student = copy.deepcopy(teacher)
     own = layers_of(student.encoder)
-    if not set(layers) < set(range(len(own))):
+    is_in_order = list(layers) == sorted(set(layers))
+    if not is_in_order or not set(layers) < set(range(len(own))):
         raise InputError(
             "student.layers in the recipe",
-            expected=f"some of the teacher's layers, from 0 to {len(own) - 1}, and not all",
+            expected=f"some of the teacher's layers, from 0 to {len(own) - 1}, in order, and "
+            "not all",
             found=f"{list(layers)}",
             fix="name the layers to keep",
         )

@@ -87,7 +87,7 @@ class StudentRecipe(Record):
     Source: Jiao et al. 2020, "TinyBERT: distilling BERT for natural language understanding".
     """
 
-    #: Which of the teacher's layers it begins with, from 0.
+    #: Which of the teacher's layers it begins with, from 0, in order.
     layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
     #: How much the labels count beside what the teacher says.
     label_weight: Annotated[float, Field(ge=0)]

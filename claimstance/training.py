@@ -102,6 +102,13 @@ def _network(
     recipe: TransformerRecipe, backbone: Path
 ) -> tuple[ClaimstanceModel, Callable[..., Trainer]]:
     """The network as it begins, and what trains it."""
+    if recipe.student and recipe.teacher:
+        raise InputError(
+            "the recipe",
+            expected="a table [teacher] or a table [student]",
+            found="both",
+            fix="leave one of them out: the backbone of a student is its teacher",
+        )
     if recipe.student:
         teacher = load_network(backbone)
         model = student_of(teacher, recipe.student.layers, recipe.network)

@@ -18,7 +18,12 @@ from claimstance.encoder_torch import load_network
 from claimstance.errors import InputError
 from claimstance.inference import Text, load_model
 from claimstance.prediction import predict_split
-from claimstance.recipes import NetworkRecipe, StudentRecipe, TransformerRecipe
+from claimstance.recipes import (
+    NetworkRecipe,
+    StudentRecipe,
+    TeacherRecipe,
+    TransformerRecipe,
+)
 from claimstance.windows import cut_windows, encode_article, stack_windows
 
 Refuses = Callable[..., InputError]
@@ -133,11 +138,11 @@ def test_labels_count_by_their_weight(
     assert share[0.0] < 0.5
 
 
-@pytest.mark.parametrize("layers", [[0, 1], [2], [0, 5]])
+@pytest.mark.parametrize("layers", [[0, 1], [2], [0, 5], [1, 1], [1, 0]])
 def test_layers_that_cannot_be_kept(tiny_model: Path, refuses: Refuses, layers: list[int]) -> None:
     refuses(
-        "student.layers in the recipe: expected some of the teacher's layers, from 0 to 1, and "
-        f"not all, found {layers}. To mend it: name the layers to keep.",
+        "student.layers in the recipe: expected some of the teacher's layers, from 0 to 1, in "
+        f"order, and not all, found {layers}. To mend it: name the layers to keep.",
         student_of,
         load_network(tiny_model),
         layers,
@@ -164,4 +169,16 @@ def test_a_teacher_that_was_not_trained(
         training.train_transformer,
         recipe,
         tmp_path / "model",
+    )
+
+
+def test_a_student_has_one_teacher(
+    student_recipe: MakeRecipe, tiny_model: Path, refuses: Refuses
+) -> None:
+    teacher = TeacherRecipe(predictions=Path("teacher.jsonl"), weight=0.5)
+    refuses(
+        "the recipe: expected a table [teacher] or a table [student], found both.",
+        training._network,
+        student_recipe(0.3).model_copy(update={"teacher": teacher}),
+        tiny_model,
     )
