@@ -45,6 +45,7 @@ DOCUMENTS = (
     "evaluation/sets/README.md",
     "training/README.md",
     "training/ablations.md",
+    "training/active_learning.md",
     "training/learning_curve.md",
 )
 

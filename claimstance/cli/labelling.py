@@ -69,6 +69,9 @@ def sample(
     before it, the reason why it was chosen, and what the model suggests. A sentence that
     stands in several articles is chosen once.
 
+    Measured on the corpus, sentences so chosen taught small models less than as many drawn by
+    chance (training/active_learning.md).
+
     \b
     Examples:
       claimstance sample news/ -o sheet.jsonl --count 200
