@@ -31,9 +31,11 @@ from claimstance.records import (
     Record,
     iter_json_lines,
     record_line,
+    whole_file,
     write_bytes,
     write_text,
 )
+from claimstance.wording import counted
 
 #: Sentences after which a part ends: some ten seconds of work for one processor.
 PART_SENTENCES: Final = 2048
@@ -223,9 +225,32 @@ class PartFolder:
             next(lines)
             yield from map(Prediction.model_validate, lines)
 
+    def write_jsonl(self, path: Path) -> None:
+        """Write all predictions as JSONL: as they lie in the parts, line by line.
+
+        Raises:
+            InputError: if a part is no longer what was saved.
+        """
+        with whole_file(path) as file:
+            for part in self._files():
+                first, _, lines = part.read_bytes().partition(b"\n")
+                summary = PartSummary.model_validate_json(first)
+                found, wanted = lines.count(b"\n"), sum(summary.stances.values())
+                if found != wanted:
+                    raise InputError(
+                        str(part),
+                        expected=counted(wanted, "prediction"),
+                        found=str(found),
+                        fix="delete that file, and go on with --resume",
+                    )
+                file.write(lines)
+
+    def _files(self) -> Iterator[Path]:
+        return (self.folder / name for _, name in sorted(self._known.items()))
+
     def _lines(self) -> Iterator[Iterator[dict[str, Any]]]:
-        for _, name in sorted(self._known.items()):
-            yield (row for _, row in iter_json_lines(self.folder / name))
+        for path in self._files():
+            yield (row for _, row in iter_json_lines(path))
 
     def _changed(self, found: str) -> InputError:
         return InputError(

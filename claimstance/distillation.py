@@ -2,7 +2,8 @@
 
 The student starts as some layers of its teacher (Sanh et al. 2019, "DistilBERT"). It is
 trained so that each of them gives what that layer gives in the teacher, and its heads say what
-the teacher's say (Jiao et al. 2020, "TinyBERT"). The labels count beside that.
+the teacher's say (Jiao et al. 2020, "TinyBERT"), also of text in which words are exchanged. The
+labels count beside that.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from transformers import Trainer
 
 from claimstance.errors import InputError
-from claimstance.model import ClaimstanceModel, WindowOutput, layers_of
+from claimstance.model import IGNORED, ClaimstanceModel, WindowOutput, layers_of
 from claimstance.recipes import NetworkRecipe, StudentRecipe
 
 
@@ -72,7 +73,7 @@ class DistillingTrainer(Trainer):
 
     Args:
         teacher: the trained network.
-        recipe: which of its layers the student has, and how much the labels count.
+        recipe: which of its layers the student has, how much the labels count, and the noise.
         arguments: those of ``Trainer``.
     """
 
@@ -84,6 +85,7 @@ class DistillingTrainer(Trainer):
         # The first of the hidden states are the embeddings.
         self._places = [layer + 1 for layer in recipe.layers]
         self._label_weight = recipe.label_weight
+        self._noise = recipe.noise
 
     def compute_loss(
         self,
@@ -95,11 +97,34 @@ class DistillingTrainer(Trainer):
         """The loss of a batch; when it is not training, that of the labels alone."""
         if not model.training:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if self._noise:
+            inputs = inputs | {"input_ids": exchange_tokens(inputs, self._noise)}
         with torch.no_grad():
             wanted = self._teacher(**_without_labels(inputs), output_hidden_states=True)
         found = model(**inputs, output_hidden_states=True)
         loss = distance(found, wanted, self._places, inputs) + self._label_weight * found.loss
         return (loss, found) if return_outputs else loss
+
+
+def exchange_tokens(inputs: dict[str, Tensor], most: float) -> Tensor:
+    """Put tokens of a batch in the places of others, at random; not of titles, nor separators.
+
+    Args:
+        inputs: the batch.
+        most: largest share of a window's tokens; each window draws its own, from 0 to this.
+
+    Returns:
+        The tokens, shape (windows, tokens).
+    """
+    ids, labels = inputs["input_ids"], inputs["tag_labels"]
+    may_go = labels != IGNORED
+    share = most * torch.rand(len(ids), 1, device=ids.device)
+    goes = may_go & (torch.rand(ids.shape, device=ids.device) < share)
+    others = ids[may_go]
+    count = int(goes.sum())
+    changed = ids.clone()
+    changed[goes] = others[torch.randint(max(1, len(others)), (count,), device=ids.device)]
+    return changed
 
 
 def distance(

@@ -53,7 +53,8 @@ class EncoderModel:
         engine: the network.
         batch_tokens: most tokens that the network is given at a time, padding included, where
             these are more than one window.
-        threads: how many windows, or batches of them, are read at the same time.
+        pool: threads that read windows, or batches of them, at the same time; without any, who
+            asks reads them.
     """
 
     settings: ModelSettings
@@ -61,7 +62,7 @@ class EncoderModel:
     tokenizer: Tokenizer
     engine: Engine
     batch_tokens: int = BATCH_TOKENS
-    threads: int = 1
+    pool: ThreadPoolExecutor | None = None
 
     def score(self, texts: Sequence[Text]) -> list[Scores]:
         """Score articles, one `Scores` each, in the same order."""
@@ -91,13 +92,12 @@ class EncoderModel:
     def _for_each(
         self, read_batch: Callable[[Sequence[int]], None], batches: Sequence[Sequence[int]]
     ) -> None:
-        if self.threads == 1 or len(batches) == 1:
+        if self.pool is None:
             for batch in batches:
                 read_batch(batch)
             return
         # While one thread does what Python does, the network is at work in another.
-        with ThreadPoolExecutor(self.threads) as pool:
-            deque(pool.map(read_batch, batches), maxlen=0)
+        deque(self.pool.map(read_batch, batches), maxlen=0)
 
 
 def _by_tokens(order: Sequence[int], windows: Sequence[Window], most: int) -> list[list[int]]:
@@ -176,7 +176,7 @@ def make_encoder_model(
     settings: ModelSettings,
     engine: Engine,
     batch_tokens: int = BATCH_TOKENS,
-    threads: int = 1,
+    pool: ThreadPoolExecutor | None = None,
 ) -> EncoderModel:
     """Put the parts of a model that reads windows together."""
     if settings.windows is None:
@@ -187,7 +187,7 @@ def make_encoder_model(
             fix="train the model again",
         )
     return EncoderModel(
-        settings, settings.windows, load_tokenizer(folder), engine, batch_tokens, threads
+        settings, settings.windows, load_tokenizer(folder), engine, batch_tokens, pool
     )
 
 
@@ -220,4 +220,5 @@ def load_onnx_model(
         )
         return stance, certainty, tags
 
-    return make_encoder_model(folder, settings, engine, ONNX_BATCH_TOKENS, threads or processors())
+    pool = ThreadPoolExecutor(threads or processors())
+    return make_encoder_model(folder, settings, engine, ONNX_BATCH_TOKENS, pool)

@@ -32,18 +32,22 @@ LARGE_TABLE: Final = 256
 #: What two weights of one sign that lie beside each other may come to: 255 times as much, the
 #: largest that two products of them add up to, is less than 2 ** 15.
 PAIR_STEPS: Final = 128
-#: An input that may be negative is a whole number from 1 to 255, and 128 stands for 0.
+#: An input is a whole number from 1 to 255, and 128 stands for 0.
 SIGNED_STEPS: Final = 127
-#: One that is not is a whole number from 0 to 255.
+SIGNED_ZERO: Final = 128
+#: What a GELU gives is a whole number from 0 to 255: nothing is less than -0.17, so that steps
+#: are half as wide.
 UNSIGNED_STEPS: Final = 255
-#: No GELU gives less than this: with it added, all is positive, and steps are half as wide.
 GELU_LEAST: Final = 0.17
 #: Less than any scale, so that a token of zeros divides by no zero.
 TINY: Final = 1e-9
 
 
 def quantise(model: onnx.ModelProto) -> None:
-    """Turn the large matrices and tables of a float model into 8-bit ones, in place."""
+    """Turn the large matrices and tables of a float model into 8-bit ones, in place.
+
+    The model must read one window at a time: scales are kept by the last axis but one.
+    """
     graph = model.graph
     nodes = list(graph.node)
     constants = _Constants(graph)
@@ -61,8 +65,7 @@ def quantise(model: onnx.ModelProto) -> None:
             made += _look_up(node, numpy_helper.to_array(tensor), constants)
             continue
         if node.op_type == "LayerNormalization":
-            size = weights[node.input[1]].dims[0]
-            made += _normalisation(node, size, constants)
+            made += _normalisation(node, constants)
             continue
         made.append(node)
     del graph.node[:]
@@ -98,22 +101,100 @@ class _Constants:
         """Add a float."""
         return self.add(f"float_{value}", np.array(value, np.float32))
 
+    def zero_point(self, value: int) -> str:
+        """Add what stands for 0 among bytes."""
+        return self.add(f"zero_{value}", np.array(value, np.uint8))
+
 
 def _product(
     node: onnx.NodeProto, weights: Weights, constants: _Constants, *, is_gelu: bool
 ) -> Iterator[onnx.NodeProto]:
-    """The nodes that stand in for a product with constant weights, shape (inputs, outputs)."""
+    """The nodes that stand in for a product with constant weights, shape (inputs, outputs).
+
+    The input is rounded to 8 bits, token by token, and multiplied; then scales are undone. The
+    runtime does what several products have in common, as queries, keys and values do, once.
+    """
     data, output = node.input[0], node.output[0]
     rounded, scales = _round_columns(weights)
-    if not is_gelu:
-        yield from _integer_product(data, rounded, scales, output, constants, signed=True)
-        return
-    shifted, product = f"{data}_shifted", f"{output}_shifted"
-    yield helper.make_node("Add", [data, constants.number(GELU_LEAST)], [shifted])
-    yield from _integer_product(shifted, rounded, scales, product, constants, signed=False)
-    too_much = GELU_LEAST * (rounded * scales).sum(axis=0, dtype=np.float32)
-    correction = constants.add(f"{output}_correction", -too_much)
-    yield helper.make_node("Add", [product, correction], [output])
+    steps = UNSIGNED_STEPS if is_gelu else SIGNED_STEPS
+    columns = (scales / steps).astype(np.float32)
+    round_rows = _round_rows_of_gelu if is_gelu else _round_rows
+    yield from round_rows(data, output, constants)
+    product = f"{output}_product"
+    yield helper.make_node(
+        "MatMulIntegerToFloat",
+        [
+            f"{output}_uint8",
+            constants.add(f"{output}_weights", rounded),
+            constants.number(1.0),
+            constants.add(f"{output}_scales", columns),
+            constants.zero_point(0 if is_gelu else SIGNED_ZERO),
+        ],
+        [product],
+        domain=RUNTIME,
+    )
+    if is_gelu:
+        sums = (rounded * columns).sum(axis=0, dtype=np.float32)
+        too_much, product = f"{output}_too_much", f"{output}_centred"
+        of_columns = constants.add(f"{output}_sums", sums)
+        yield helper.make_node("Mul", [f"{output}_zeros", of_columns], [too_much])
+        yield helper.make_node("Sub", [f"{output}_product", too_much], [product])
+    yield helper.make_node("Mul", [product, f"{output}_range"], [output])
+
+
+def _round_rows(data: str, output: str, constants: _Constants) -> Iterator[onnx.NodeProto]:
+    """The nodes that round an input row by row: to ``…_uint8``, in steps of ``…_range``."""
+
+    def name(what: str) -> str:
+        return f"{output}_{what}"
+
+    last = constants.add("last_axis", np.array([-1], np.int64))
+    yield helper.make_node("Abs", [data], [name("size")])
+    yield helper.make_node("ReduceMax", [name("size"), last], [name("largest")], keepdims=1)
+    yield helper.make_node("Max", [name("largest"), constants.number(TINY)], [name("range")])
+    yield helper.make_node(
+        "Mul", [name("range"), constants.number(1 / SIGNED_STEPS)], [name("step")]
+    )
+    yield from _as_vector(name("step"), name("steps"), constants)
+    yield helper.make_node("Shape", [name("steps")], [name("rows")])
+    zero = constants.zero_point(SIGNED_ZERO)
+    yield helper.make_node("Expand", [zero, name("rows")], [name("zero_points")])
+    yield _quantise_rows(data, output)
+
+
+def _round_rows_of_gelu(data: str, output: str, constants: _Constants) -> Iterator[onnx.NodeProto]:
+    """Likewise what a GELU gives. What stands for 0 is as large as each row needs: ``…_zeros``."""
+
+    def name(what: str) -> str:
+        return f"{output}_{what}"
+
+    last = constants.add("last_axis", np.array([-1], np.int64))
+    depth = constants.number(GELU_LEAST)
+    yield helper.make_node("ReduceMax", [data, last], [name("largest")], keepdims=1)
+    yield helper.make_node("Max", [name("largest"), constants.number(0.0)], [name("positive")])
+    yield helper.make_node("Add", [name("positive"), depth], [name("range")])
+    yield helper.make_node(
+        "Mul", [name("range"), constants.number(1 / UNSIGNED_STEPS)], [name("step")]
+    )
+    yield helper.make_node("Div", [depth, name("step")], [name("depth")])
+    yield helper.make_node("Round", [name("depth")], [name("zeros")])
+    yield from _as_vector(name("step"), name("steps"), constants)
+    yield from _as_vector(name("zeros"), name("zero_vector"), constants)
+    yield helper.make_node(
+        "Cast", [name("zero_vector")], [name("zero_points")], to=onnx.TensorProto.UINT8
+    )
+    yield _quantise_rows(data, output)
+
+
+def _as_vector(column: str, output: str, constants: _Constants) -> Iterator[onnx.NodeProto]:
+    """The node that gives a number for each row as a vector."""
+    all_rows = constants.add("all_rows", np.array([-1], np.int64))
+    yield helper.make_node("Reshape", [column, all_rows], [output])
+
+
+def _quantise_rows(data: str, output: str) -> onnx.NodeProto:
+    inputs = [data, f"{output}_steps", f"{output}_zero_points"]
+    return helper.make_node("QuantizeLinear", inputs, [f"{output}_uint8"], axis=-2)
 
 
 def _round_columns(weights: Weights) -> tuple[npt.NDArray[np.int8], Weights]:
@@ -129,50 +210,7 @@ def _round_columns(weights: Weights) -> tuple[npt.NDArray[np.int8], Weights]:
     return np.round(weights / scales).astype(np.int8), scales.astype(np.float32)
 
 
-def _integer_product(
-    data: str,
-    rounded: npt.NDArray[np.int8],
-    scales: Weights,
-    output: str,
-    constants: _Constants,
-    *,
-    signed: bool,
-) -> Iterator[onnx.NodeProto]:
-    """Round the input to 8 bits, token by token, multiply, and undo the scales.
-
-    The runtime does what several products have in common, as queries, keys and values do, once.
-    """
-    steps, zero = (SIGNED_STEPS, SIGNED_STEPS + 1) if signed else (UNSIGNED_STEPS, 0)
-    last = constants.add("last_axis", np.array([-1], np.int64))
-    one = constants.number(1.0)
-    zero_point = constants.add(f"zero_{zero}", np.array(zero, np.uint8))
-
-    def name(what: str) -> str:
-        return f"{output}_{what}"
-
-    size = data
-    if signed:
-        size = name("size")
-        yield helper.make_node("Abs", [data], [size])
-    yield helper.make_node("ReduceMax", [size, last], [name("largest")], keepdims=1)
-    yield helper.make_node("Max", [name("largest"), constants.number(TINY)], [name("range")])
-    yield helper.make_node("Div", [constants.number(steps), name("range")], [name("steps")])
-    yield helper.make_node("Mul", [data, name("steps")], [name("scaled")])
-    yield helper.make_node("QuantizeLinear", [name("scaled"), one, zero_point], [name("uint8")])
-    matrix = constants.add(name("weights"), rounded)
-    columns = constants.add(name("scales"), (scales / steps).astype(np.float32))
-    yield helper.make_node(
-        "MatMulIntegerToFloat",
-        [name("uint8"), matrix, one, columns, zero_point],
-        [name("columns")],
-        domain=RUNTIME,
-    )
-    yield helper.make_node("Mul", [name("columns"), name("range")], [output])
-
-
-def _normalisation(
-    node: onnx.NodeProto, features: int, constants: _Constants
-) -> Iterator[onnx.NodeProto]:
+def _normalisation(node: onnx.NodeProto, constants: _Constants) -> Iterator[onnx.NodeProto]:
     """The nodes that stand in for a layer normalisation over the last axis.
 
     Taken apart it is quicker: the runtime's own goes through the numbers one by one.
@@ -186,11 +224,8 @@ def _normalisation(
 
     yield helper.make_node("ReduceMean", [data, last], [name("mean")], keepdims=1)
     yield helper.make_node("Sub", [data, name("mean")], [name("centred")])
-    yield helper.make_node(
-        "ReduceSumSquare", [name("centred"), last], [name("squares")], keepdims=1
-    )
-    share = constants.number(1 / features)
-    yield helper.make_node("Mul", [name("squares"), share], [name("variance")])
+    yield helper.make_node("Mul", [name("centred"), name("centred")], [name("squares")])
+    yield helper.make_node("ReduceMean", [name("squares"), last], [name("variance")], keepdims=1)
     yield helper.make_node("Add", [name("variance"), constants.number(epsilon)], [name("positive")])
     yield helper.make_node("Sqrt", [name("positive")], [name("deviation")])
     yield helper.make_node("Reciprocal", [name("deviation")], [name("factor")])
@@ -208,8 +243,8 @@ def _look_up(
     factors = constants.add(f"{node.input[0]}_scales", scales.astype(np.float32))
     ids, output = node.input[1], node.output[0]
     yield helper.make_node("Gather", [small, ids], [f"{output}_int8"])
-    yield helper.make_node(
-        "Cast", [f"{output}_int8"], [f"{output}_float"], to=onnx.TensorProto.FLOAT
-    )
     yield helper.make_node("Gather", [factors, ids], [f"{output}_scale"])
-    yield helper.make_node("Mul", [f"{output}_float", f"{output}_scale"], [output])
+    yield from _as_vector(f"{output}_scale", f"{output}_row_scales", constants)
+    yield helper.make_node(
+        "DequantizeLinear", [f"{output}_int8", f"{output}_row_scales"], [output], axis=-2
+    )

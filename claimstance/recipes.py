@@ -91,6 +91,10 @@ class StudentRecipe(Record):
     layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
     #: How much the labels count beside what the teacher says.
     label_weight: Annotated[float, Field(ge=0)]
+    #: Tokens are exchanged for others of the batch, and the teacher is asked what it says of
+    #: that: it knows the corpus by heart. The share of them is drawn anew for each window, from
+    #: 0 to this.
+    noise: Share = 0.0
 
 
 class TransformerRecipe(Record):

@@ -137,7 +137,7 @@ def stack_windows(windows: Sequence[Window], pad_id: int) -> Batch:
     Returns:
         ``input_ids`` and ``attention_mask``, int64 of shape (windows, tokens), and
         ``sentence_mask``, float32 of shape (windows, sentences, tokens): 1 where the
-        token belongs to the sentence.
+        token belongs to the sentence, and the sentence is not there as context only.
     """
     rows, width = len(windows), max(len(w.input_ids) for w in windows)
     input_ids = np.full((rows, width), pad_id, dtype=np.int64)
@@ -148,7 +148,7 @@ def stack_windows(windows: Sequence[Window], pad_id: int) -> Batch:
         input_ids[row, :length] = window.input_ids
         attention_mask[row, :length] = 1
         owners = np.asarray(window.sentence_of)
-        tokens = np.flatnonzero(owners != NO_SENTENCE)
+        tokens = np.flatnonzero(owners >= window.context)
         sentence_mask[row, owners[tokens], tokens] = 1
     return {
         "input_ids": input_ids,

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,6 @@ from claimstance.batch import PartClassifier, PartFolder, cut_parts
 from claimstance.encoder import EncoderModel, Logits
 from claimstance.errors import run_script
 from claimstance.inference import ONNX_FILE, SHIPPED, load_model
-from claimstance.outputs import write_predictions
 from claimstance.records import write_text
 from claimstance.windows import Batch, encode_article
 
@@ -45,11 +44,11 @@ class Clock:
         self.seconds: Counter[str] = Counter()
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Take the time of what is done meanwhile."""
-        start = time.perf_counter()
+    def stage(self, name: str, clock: Callable[[], float] = time.perf_counter) -> Iterator[None]:
+        """Take the time of what is done meanwhile, by a clock that gives seconds."""
+        start = clock()
         yield
-        self.seconds[name] += time.perf_counter() - start
+        self.seconds[name] += clock() - start
 
 
 def main() -> None:
@@ -76,7 +75,8 @@ def time_stages(folder: Path, model_folder: Path) -> tuple[dict[str, float], lis
 
     def engine(batch: Batch) -> Logits:
         given.append(batch)
-        with clock.stage("the network"):
+        # Words of other articles are looked up meanwhile, in another thread.
+        with clock.stage("the network", time.thread_time):
             return model.engine(batch)
 
     with clock.stage("reading the articles"):
@@ -85,18 +85,18 @@ def time_stages(folder: Path, model_folder: Path) -> tuple[dict[str, float], lis
     with clock.stage("naming the parts"):
         parts = list(cut_parts(articles))
         names = [part.name for part in parts]
-    with clock.stage("tokens"):
+    with clock.stage("tokens", time.process_time):
         for article in articles:
             texts = [s.text for s in article.sentences]
             encode_article(model.tokenizer, article.title, texts, model.windows)
-    with clock.stage("labelling"):
+    with clock.stage("labelling", time.process_time):
         contents = [PartClassifier(replace(model, engine=engine))(part) for part in parts]
     store = PartFolder(folder, dict(enumerate(names)), part_sentences=1)
     with clock.stage("saving the parts"):
         for part, content in zip(parts, contents, strict=True):
             store.save(part, content)
     with clock.stage("joining and writing"):
-        write_predictions(folder / "predictions.jsonl", store.predictions(), titles={})
+        store.write_jsonl(folder / "predictions.jsonl")
     seconds = dict(clock.seconds)
     around = seconds.pop("labelling") - seconds["the network"] - seconds["tokens"]
     return seconds | {"windows, spans and records": around}, given

@@ -122,6 +122,31 @@ def test_a_run_gives_what_classifying_gives(
     assert {i: t for s in summaries for i, t in s.titles.items()} == {a.id: None for a in articles}
 
 
+def test_parts_are_joined_as_they_are(
+    opened: Callable[..., Any],
+    classifier: PartClassifier,
+    tmp_path: Path,
+    refuses: Callable[..., InputError],
+) -> None:
+    joined = tmp_path / "all.jsonl"
+    with opened() as store:
+        classify_parts(some_news(), in_this_process(classifier), store)
+        store.write_jsonl(joined)
+        assert list(read_records(joined, Prediction)) == list(store.predictions())
+        part = next(p for p in sorted(store.folder.glob("*.jsonl")) if b"\n{" in p.read_bytes())
+        content = part.read_bytes()
+        for cut in (content[:-1], content[: content[:-1].rfind(b"\n") + 1]):
+            part.write_bytes(cut)
+            lines = content.count(b"\n") - 1
+            refuses(
+                f"{part}: expected {lines} predictions, found {lines - 1}. To mend it: delete "
+                "that file, and go on with --resume.",
+                store.write_jsonl,
+                tmp_path / "again.jsonl",
+            )
+    assert not (tmp_path / "again.jsonl").exists()
+
+
 def test_an_article_at_which_the_model_fails_is_named_and_the_rest_goes_on(
     classifier: PartClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ from safetensors.torch import load_file
 
 from claimstance import training
 from claimstance.corpus import LabelledArticle
-from claimstance.distillation import distance, student_of
+from claimstance.distillation import distance, exchange_tokens, student_of
 from claimstance.encoder import EncoderModel
 from claimstance.encoder_torch import load_network
 from claimstance.errors import InputError
 from claimstance.inference import Text, load_model
+from claimstance.model import IGNORED, ClaimstanceModel, WindowOutput
 from claimstance.prediction import predict_split
 from claimstance.recipes import (
     NetworkRecipe,
@@ -117,6 +119,50 @@ def test_a_student_comes_nearer_to_its_teacher(
     assert found == wanted_labels
     names = load_file(tmp_path / "student" / "model.safetensors")
     assert {name.split(".")[3] for name in names if ".layer." in name} == {"0"}
+
+
+def test_tokens_are_exchanged_for_others_of_the_batch() -> None:
+    torch.manual_seed(0)
+    ids = torch.arange(1, 8001).reshape(4, 2000)
+    labels = torch.full_like(ids, IGNORED)
+    labels[:, 200:1800] = 0
+    inputs = {"input_ids": ids, "tag_labels": labels}
+    changed = exchange_tokens(inputs, 0.6)
+    assert torch.equal(ids, torch.arange(1, 8001).reshape(4, 2000)), "the batch stays as it was"
+    counts = labels != IGNORED
+    assert torch.equal(changed[~counts], ids[~counts])
+    assert set(changed[counts].tolist()) <= set(ids[counts].tolist())
+    shares = ((changed != ids) & counts).sum(dim=1) / 1600
+    assert shares.max() < 0.65
+    assert len({round(float(share), 2) for share in shares}) > 2, "each window has its own share"
+    assert torch.equal(exchange_tokens(inputs, 0.0), ids)
+    nothing = {"input_ids": ids, "tag_labels": torch.full_like(ids, IGNORED)}
+    assert torch.equal(exchange_tokens(nothing, 1.0), ids)
+
+
+def test_the_student_and_its_teacher_read_the_same_noise(
+    student_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[torch.Tensor] = []
+    forward = ClaimstanceModel.forward
+
+    def noted(self: ClaimstanceModel, **inputs: Any) -> WindowOutput:
+        if "output_hidden_states" in inputs:
+            read.append(inputs["input_ids"].clone())
+        return forward(self, **inputs)
+
+    monkeypatch.setattr(ClaimstanceModel, "forward", noted)
+    recipe = student_recipe(0.3, epochs=1)
+    assert recipe.student is not None
+    noisy = recipe.student.model_copy(update={"noise": 1.0})
+    for name, student in (("plain", recipe.student), ("noisy", noisy)):
+        training.train_transformer(recipe.model_copy(update={"student": student}), tmp_path / name)
+    half = len(read) // 2
+    assert half > 1
+    for teacher, own in zip(read[::2], read[1::2], strict=True):
+        assert torch.equal(teacher, own)
+    same = [torch.equal(a, b) for a, b in zip(read[:half], read[half:], strict=True)]
+    assert not any(same), "the same batches, with other tokens"
 
 
 def test_labels_count_by_their_weight(

@@ -345,15 +345,19 @@ def test_classifying_with_onnx_needs_no_torch(tiny_onnx: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("kind", "more", "fused"),
+    ("kind", "more", "fused", "is_cut"),
     [
-        ("mpnet", {}, 0),  # a bias for distances: it keeps its own attention
+        ("bert", {}, 2, True),
+        ("electra", {"embedding_size": 16}, 2, True),
+        ("mpnet", {}, 0, False),  # a bias for distances: it keeps its own attention
         # Every second layer sees neighbours only.
-        ("modernbert", {"local_attention": 8, "global_attn_every_n_layers": 2}, 1),
+        ("modernbert", {"local_attention": 8, "global_attn_every_n_layers": 2}, 1, False),
+        # Its last layer is given places, too.
+        ("modernbert", {"global_attn_every_n_layers": 1}, 2, False),
     ],
 )
 def test_other_encoders_are_exported_too(
-    kind: str, more: dict[str, int], fused: int, tmp_path: Path
+    kind: str, more: dict[str, int], fused: int, is_cut: bool, tmp_path: Path
 ) -> None:
     sizes = {"hidden_size": 32, "intermediate_size": 32, "vocab_size": 300}
     backbone = AutoConfig.for_model(
@@ -364,3 +368,20 @@ def test_other_encoders_are_exported_too(
     export.write_onnx(network, tmp_path / ONNX_FILE, quantise=False)
     made = onnx.load(str(tmp_path / ONNX_FILE)).graph.node
     assert sum(node.op_type == "MultiHeadAttention" for node in made) == fused
+    assert any(node.op_type == "ScatterND" for node in made) == is_cut
+
+
+def test_what_is_there_to_be_read_only(both: tuple[EncoderModel, EncoderModel]) -> None:
+    """It counts for the tokens of sentences, and has no logits of its own."""
+    batch = window(4, 40, seed=0)
+    # The mask leaves out a title, a sentence in between, and the end.
+    rest = np.r_[0:6, 15:20, 38:40]
+    batch["sentence_mask"][..., rest] = 0
+    wanted, found = (model.engine(batch) for model in both)
+    for one, two in zip(wanted[:2], found[:2], strict=True):
+        assert two == pytest.approx(one, abs=1e-4)
+    own = np.setdiff1d(np.arange(40), rest)
+    assert found[2][:, own] == pytest.approx(wanted[2][:, own], abs=1e-4)
+    assert not found[2][:, rest].any()
+    batch["input_ids"][:, rest] = 1
+    assert np.abs(both[1].engine(batch)[0] - found[0]).max() > export.MOST_LOGIT_DRIFT

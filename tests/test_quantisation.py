@@ -46,9 +46,9 @@ def some(*shape: int, seed: int = 0) -> Floats:
 @pytest.mark.parametrize("inputs", [64, 384, 768, 1000, 1536])
 @pytest.mark.parametrize("gelu", [False, True])
 def test_a_product_is_nearly_the_same(inputs: int, gelu: bool) -> None:
-    weights, x = some(inputs, 96) / np.float32(np.sqrt(inputs)), some(2, 5, inputs, seed=1)
+    weights, x = some(inputs, 96) / np.float32(np.sqrt(inputs)), some(1, 10, inputs, seed=1)
     x[0, 0] *= 1000  # one token far larger than the others does not spoil them
-    x[1, 1] = 0
+    x[0, 6] = 0
     before = run(network(weights, gelu=gelu), x=x)
     model = network(weights, gelu=gelu)
     quantise(model)
@@ -57,7 +57,7 @@ def test_a_product_is_nearly_the_same(inputs: int, gelu: bool) -> None:
     size = np.abs(before).max(axis=-1, keepdims=True)
     assert np.abs(after - before).max() > 0
     assert (np.abs(after - before) / np.maximum(size, 1e-6))[size[..., 0] > 0].max() < 0.03
-    assert np.allclose(after[1, 1], before[1, 1], atol=1e-3)
+    assert np.allclose(after[0, 6], before[0, 6], atol=1e-3)
 
 
 def test_sums_of_two_products_fit_into_16_bits() -> None:

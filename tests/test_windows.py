@@ -220,5 +220,6 @@ def test_stacking(
         assert ids[row].tolist() == [*window.input_ids, *[99] * (width - length)]
         assert attention[row].tolist() == [1] * length + [0] * (width - length)
         for index in range(mask.shape[1]):
-            own = [owner == index for owner in window.sentence_of]
+            is_read_only = index < window.context
+            own = [owner == index and not is_read_only for owner in window.sentence_of]
             assert mask[row, index].tolist() == [*map(float, own), *[0.0] * (width - length)]

@@ -175,7 +175,10 @@ def end_run(
     written = [*outputs, *([report] if report else [])]
     if totals.stances:
         for path in outputs:
-            write_predictions(path, store.predictions(), totals.titles)
+            if path.suffix == ".jsonl":
+                store.write_jsonl(path)
+            else:
+                write_predictions(path, store.predictions(), totals.titles)
         if report is not None:
             write_pages(report, store.predictions(), totals.titles)
         if not quiet:
