@@ -78,7 +78,7 @@ class Model(Protocol):
         """What was saved beside the weights."""
 
     def score(self, texts: Sequence[Text]) -> list[Scores]:
-        """Score articles, one `Scores` each, in the same order."""
+        """Score articles, one `Scores` each, in the same order; several threads may ask."""
 
 
 def processors() -> int:

@@ -71,7 +71,7 @@ GROWN: Final = {
     "ours-2": "in two",
     "ours-ray-2": "in two actors on Ray, the start of the cluster included,",
 }
-#: Sentences in a part: few enough that two processes have the same to do.
+#: Sentences in a part where there are two processes: few enough that both have the same to do.
 PART_SENTENCES: Final = 256
 #: Articles of a very large archive.
 ARCHIVE: Final = 100_000_000
@@ -226,9 +226,11 @@ def command_of(name: str, folder: Path, output: Path) -> list[str]:
         ]
     if name.startswith("ours"):
         command = [sys.executable, "-m", "claimstance", "classify", str(folder / "articles.jsonl")]
-        command += ["-q", "-o", str(output), "--part-size", str(PART_SENTENCES)]
+        command += ["-q", "-o", str(output)]
         command += ["--engine", "ray"] if "-ray" in name else []
-        return [*command, "--workers", name[-1] if name[-1].isdigit() else "1"]
+        if name[-1].isdigit():
+            command += ["--workers", name[-1], "--part-size", str(PART_SENTENCES)]
+        return command
     return [sys.executable, __file__, "--be", name, str(folder / "sentences.jsonl"), str(output)]
 
 

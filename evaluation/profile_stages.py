@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
+from typing import Any, cast
 
 import onnxruntime
 from bench import RESULTS, processor, write_news
@@ -31,7 +34,7 @@ from claimstance.encoder import EncoderModel, Logits
 from claimstance.errors import run_script
 from claimstance.inference import ONNX_FILE, SHIPPED, load_model
 from claimstance.records import write_text
-from claimstance.windows import Batch, encode_article
+from claimstance.windows import Batch
 
 #: Operators that take a smaller share of the network's time are added up.
 LEAST_SHARE = 0.01
@@ -42,13 +45,32 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
+        self._lock = Lock()
 
     @contextmanager
     def stage(self, name: str, clock: Callable[[], float] = time.perf_counter) -> Iterator[None]:
         """Take the time of what is done meanwhile, by a clock that gives seconds."""
         start = clock()
         yield
-        self.seconds[name] += clock() - start
+        with self._lock:
+            self.seconds[name] += clock() - start
+
+
+class TimedTokenizer:
+    """A model's tokenizer, with the time that it takes."""
+
+    def __init__(self, model: EncoderModel, clock: Clock) -> None:
+        self._tokenizer = model.tokenizer
+        self._clock = clock
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(self._tokenizer, name)
+
+        def timed(*arguments: Any, **options: Any) -> Any:
+            with self._clock.stage("tokens", time.thread_time):
+                return method(*arguments, **options)
+
+        return timed
 
 
 def main() -> None:
@@ -57,6 +79,7 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=2000)
     parser.add_argument("--model", type=Path, default=SHIPPED)
     arguments = parser.parse_args()
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         count = write_news(folder, arguments.sentences)
@@ -85,12 +108,9 @@ def time_stages(folder: Path, model_folder: Path) -> tuple[dict[str, float], lis
     with clock.stage("naming the parts"):
         parts = list(cut_parts(articles))
         names = [part.name for part in parts]
-    with clock.stage("tokens", time.process_time):
-        for article in articles:
-            texts = [s.text for s in article.sentences]
-            encode_article(model.tokenizer, article.title, texts, model.windows)
+    timed = replace(model, engine=engine, tokenizer=cast(Any, TimedTokenizer(model, clock)))
     with clock.stage("labelling", time.process_time):
-        contents = [PartClassifier(replace(model, engine=engine))(part) for part in parts]
+        contents = [PartClassifier(timed)(part) for part in parts]
     store = PartFolder(folder, dict(enumerate(names)), part_sentences=1)
     with clock.stage("saving the parts"):
         for part, content in zip(parts, contents, strict=True):
