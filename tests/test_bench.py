@@ -41,7 +41,7 @@ def test_a_run_of_ours_is_timed(bench: Any, tmp_path: Path) -> None:
 def test_the_stages_of_a_run_add_up(bench: Any, tmp_path: Path) -> None:
     import profile_stages
 
-    count = bench.write_news(tmp_path, 20)
+    count = bench.write_news(tmp_path, 200)
     stages, given = profile_stages.time_stages(tmp_path, profile_stages.SHIPPED)
     assert stages["the network"] > sum(stages.values()) / 2
     assert all(seconds > 0 for seconds in stages.values())
