@@ -35,7 +35,6 @@ from claimstance.records import (
     write_bytes,
     write_text,
 )
-from claimstance.wording import counted
 
 #: Sentences after which a part ends: some ten seconds of work for one processor.
 PART_SENTENCES: Final = 2048
@@ -101,12 +100,14 @@ class PartSummary(Record):
         stances: how many sentences have each stance.
         marked: how many of them a person should read.
         faults: the inputs that could not be used.
+        sha256: that of the predictions' lines.
     """
 
     titles: dict[str, str | None]
     stances: dict[Stance, int]
     marked: int
     faults: tuple[Fault, ...]
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +133,15 @@ class PartClassifier:
         predictions = [p for _, one in labelled for p in one]
         if self.threshold is not None:
             predictions = mark_for_review(predictions, self.threshold)
+        lines = b"".join(map(record_line, predictions))
         summary = PartSummary(
             titles={article.id: article.title for article, _ in labelled},
             stances=dict(Counter(p.stance for p in predictions)),
             marked=sum(bool(p.needs_review) for p in predictions),
             faults=tuple(map(_fault, faults)),
+            sha256=hashlib.sha256(lines).hexdigest(),
         )
-        return b"".join(map(record_line, [summary, *predictions]))
+        return record_line(summary) + lines
 
     def _label(
         self, items: Sequence[Article | InputError]
@@ -234,13 +237,12 @@ class PartFolder:
         with whole_file(path) as file:
             for part in self._files():
                 first, _, lines = part.read_bytes().partition(b"\n")
-                summary = PartSummary.model_validate_json(first)
-                found, wanted = lines.count(b"\n"), sum(summary.stances.values())
-                if found != wanted:
+                wanted = PartSummary.model_validate_json(first).sha256
+                if hashlib.sha256(lines).hexdigest() != wanted:
                     raise InputError(
                         str(part),
-                        expected=counted(wanted, "prediction"),
-                        found=str(found),
+                        expected="a part as it was saved",
+                        found="one that was changed since",
                         fix="delete that file, and go on with --resume",
                     )
                 file.write(lines)

@@ -24,7 +24,7 @@ _BOUNDS: Final = (0.05, 20.0)
 
 def calibrate(model: Model, dev: Sequence[LabelledArticle]) -> ModelSettings:
     """The model's settings with temperatures and thresholds for abstention, fitted on dev."""
-    scores = model.score([Text(a.facts.title, a.texts) for a in dev])
+    scores = list(model.score([Text(a.facts.title, a.texts) for a in dev]))
     unlabelled = [len(a.facts.context) for a in dev]
     sentences = [s for article in dev for s in article.sentences]
     claims = np.asarray([s.certainty is not None for s in sentences])

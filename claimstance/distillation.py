@@ -107,11 +107,11 @@ class DistillingTrainer(Trainer):
 
 
 def exchange_tokens(inputs: dict[str, Tensor], most: float) -> Tensor:
-    """Put tokens of a batch in the places of others, at random; not of titles, nor separators.
+    """Put tokens of labelled sentences in the places of others of the batch, at random.
 
     Args:
         inputs: the batch.
-        most: largest share of a window's tokens; each window draws its own, from 0 to this.
+        most: largest share of these tokens; each window draws its own, from 0 to this.
 
     Returns:
         The tokens, shape (windows, tokens).

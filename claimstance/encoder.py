@@ -6,10 +6,11 @@ The engine that multiplies the matrices (ONNX Runtime here, torch in
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -53,8 +54,7 @@ class EncoderModel:
         engine: the network.
         batch_tokens: most tokens that the network is given at a time, padding included, where
             these are more than one window.
-        pool: threads that read windows, or batches of them, at the same time; without any, who
-            asks reads them.
+        threads: how many windows, or batches of them, are read at the same time.
     """
 
     settings: ModelSettings
@@ -62,42 +62,65 @@ class EncoderModel:
     tokenizer: Tokenizer
     engine: Engine
     batch_tokens: int = BATCH_TOKENS
-    pool: ThreadPoolExecutor | None = None
+    threads: int = 1
 
-    def score(self, texts: Sequence[Text]) -> list[Scores]:
-        """Score articles, one `Scores` each, in the same order."""
-        cut: list[tuple[int, Window]] = []
-        for index, text in enumerate(texts):
-            encoded = encode_article(self.tokenizer, text.title, text.sentences, self.windows)
-            cut += [(index, window) for window in cut_windows(encoded, self.windows)]
-        read: dict[int, list[_SentenceScore]] = {}
+    def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
+        """Score articles, one `Scores` each, in the same order, each as soon as it is read."""
+        articles = [self._cut(text) for text in texts]
+        windows = [window for article in articles for window in article]
+        with self._reading(windows) as logits_of:
+            numbers = count()
+            for text, article in zip(texts, articles, strict=True):
+                scores = [
+                    score
+                    for window in article
+                    for score in _read_window(window, logits_of(next(numbers)), text.sentences)
+                ]
+                yield _join(scores)
 
-        def read_batch(batch: Sequence[int]) -> None:
-            windows = [cut[number][1] for number in batch]
-            logits = self.engine(stack_windows(windows, self.windows.pad_id))
-            for number, window, *own in zip(batch, windows, *logits, strict=True):
-                read[number] = _read_window(window, own, texts[cut[number][0]].sentences)
+    def _cut(self, text: Text) -> list[Window]:
+        encoded = encode_article(self.tokenizer, text.title, text.sentences, self.windows)
+        return cut_windows(encoded, self.windows)
 
-        self._for_each(read_batch, self._batches([window for _, window in cut]))
-        sentences: list[list[_SentenceScore]] = [[] for _ in texts]
-        for number, (index, _) in enumerate(cut):
-            sentences[index] += read[number]
-        return [_join(article) for article in sentences]
+    @contextmanager
+    def _reading(self, windows: Sequence[Window]) -> Iterator[Callable[[int], list[Floats]]]:
+        """While it lasts the network is at work; gives the logits of a window by its number.
+
+        What Python does meanwhile keeps the network waiting as little as it can. Windows that
+        nobody has asked for in the end are not read any more.
+        """
+        batches = self._batches(windows)
+
+        def read(batch: Sequence[int]) -> Logits:
+            return self.engine(stack_windows([windows[n] for n in batch], self.windows.pad_id))
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            results = [pool.submit(read, batch) for batch in batches]
+            places = {
+                number: (result, row)
+                for result, batch in zip(results, batches, strict=True)
+                for row, number in enumerate(batch)
+            }
+
+            def logits_of(number: int) -> list[Floats]:
+                result, row = places[number]
+                return [part[row] for part in result.result()]
+
+            try:
+                yield logits_of
+            finally:
+                for result in results:
+                    result.cancel()
 
     def _batches(self, windows: Sequence[Window]) -> list[list[int]]:
-        """Numbers of windows of like length that are read together, the longest first."""
-        order = sorted(range(len(windows)), key=lambda i: len(windows[i].input_ids))
-        return _by_tokens(order, windows, self.batch_tokens)[::-1]
+        """Numbers of windows that are read together: those of like length, to pad little.
 
-    def _for_each(
-        self, read_batch: Callable[[Sequence[int]], None], batches: Sequence[Sequence[int]]
-    ) -> None:
-        if self.pool is None:
-            for batch in batches:
-                read_batch(batch)
-            return
-        # While one thread does what Python does, the network is at work in another.
-        deque(self.pool.map(read_batch, batches), maxlen=0)
+        Where each is read alone, they come in the order of the articles.
+        """
+        if self.batch_tokens == ONNX_BATCH_TOKENS:
+            return [[number] for number in range(len(windows))]
+        order = sorted(range(len(windows)), key=lambda i: len(windows[i].input_ids))
+        return _by_tokens(order, windows, self.batch_tokens)
 
 
 def _by_tokens(order: Sequence[int], windows: Sequence[Window], most: int) -> list[list[int]]:
@@ -176,7 +199,7 @@ def make_encoder_model(
     settings: ModelSettings,
     engine: Engine,
     batch_tokens: int = BATCH_TOKENS,
-    pool: ThreadPoolExecutor | None = None,
+    threads: int = 1,
 ) -> EncoderModel:
     """Put the parts of a model that reads windows together."""
     if settings.windows is None:
@@ -187,7 +210,7 @@ def make_encoder_model(
             fix="train the model again",
         )
     return EncoderModel(
-        settings, settings.windows, load_tokenizer(folder), engine, batch_tokens, pool
+        settings, settings.windows, load_tokenizer(folder), engine, batch_tokens, threads
     )
 
 
@@ -220,5 +243,4 @@ def load_onnx_model(
         )
         return stance, certainty, tags
 
-    pool = ThreadPoolExecutor(threads or processors())
-    return make_encoder_model(folder, settings, engine, ONNX_BATCH_TOKENS, pool)
+    return make_encoder_model(folder, settings, engine, ONNX_BATCH_TOKENS, threads or processors())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,14 +24,11 @@ def load_torch_model(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = load_network(folder)
     torch.nn.Module.to(network, device)
-    # Torch shares a batch among all processors: two at a time would be in each other's way.
-    one_at_a_time = threading.Lock()
 
     @torch.inference_mode()
     def engine(batch: Batch) -> Logits:
         inputs = {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
-        with one_at_a_time:
-            output = network(**inputs)
+        output = network(**inputs)
         return (
             output.stance_logits.float().cpu().numpy(),
             output.certainty_logits.float().cpu().numpy(),

@@ -185,7 +185,7 @@ def _tag_labels(article: LabelledArticle, window: Window) -> list[int]:
 
 
 def collate(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, Tensor]:
-    """Make one batch of rows: model inputs as for classifying, and padded labels."""
+    """Make one batch of rows: model inputs, those of the context too, and padded labels."""
     windows = [Window(0, 0, row["count"], row["input_ids"], row["sentence_of"], []) for row in rows]
     arrays = dict(stack_windows(windows, pad_id))
     for name in ("stance_labels", "certainty_labels", "tag_labels"):

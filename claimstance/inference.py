@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -35,14 +33,7 @@ TORCH_FILE: Final = "model.safetensors"
 BASELINE_FILE: Final = "baseline.skops"
 
 #: Articles that are read ahead, so that windows of like length share a batch.
-LOOK_AHEAD: Final = 32
-#: How many times as many are worked on at once: while the network reads some, the words of others
-#: are looked up.
-AT_ONCE: Final = 2
-
-
-ItemT = TypeVar("ItemT")
-ResultT = TypeVar("ResultT")
+LOOK_AHEAD: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +68,8 @@ class Model(Protocol):
     def settings(self) -> ModelSettings:
         """What was saved beside the weights."""
 
-    def score(self, texts: Sequence[Text]) -> list[Scores]:
-        """Score articles, one `Scores` each, in the same order; several threads may ask."""
+    def score(self, texts: Sequence[Text]) -> Iterable[Scores]:
+        """Score articles, one `Scores` each, in the same order."""
 
 
 def processors() -> int:
@@ -155,32 +146,10 @@ def model_hash(folder: Path) -> str:
 
 def classify(model: Model, articles: Iterable[Article]) -> Iterator[list[Prediction]]:
     """Classify articles one after the other: a list of predictions for each, in order."""
-
-    def score(chunk: list[Article]) -> list[Scores]:
-        return model.score([Text(a.title, [s.text for s in a.sentences]) for a in chunk])
-
-    for chunk, scored in _ahead(score, chunks(articles, LOOK_AHEAD)):
-        for article, scores in zip(chunk, scored, strict=True):
+    for chunk in chunks(articles, LOOK_AHEAD):
+        texts = [Text(a.title, [span.text for span in a.sentences]) for a in chunk]
+        for article, scores in zip(chunk, model.score(texts), strict=True):
             yield predictions_of(article, scores, model.settings)
-
-
-def _ahead(
-    work: Callable[[ItemT], ResultT], items: Iterable[ItemT]
-) -> Iterator[tuple[ItemT, ResultT]]:
-    """Items with what comes of them, in order; meanwhile others are worked on in the background."""
-    pool = ThreadPoolExecutor(AT_ONCE)
-    waiting: deque[tuple[ItemT, Future[ResultT]]] = deque()
-    try:
-        for item in items:
-            waiting.append((item, pool.submit(work, item)))
-            if len(waiting) > AT_ONCE:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for first, future in waiting:
-            yield first, future.result()
-    finally:
-        # Nobody waits for what nobody asks for any more.
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def predictions_of(article: Article, scores: Scores, settings: ModelSettings) -> list[Prediction]:
@@ -223,6 +192,9 @@ def softmax(logits: Floats) -> Floats:
     """Probabilities along the last axis."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float32)
+
+
+ItemT = TypeVar("ItemT")
 
 
 def chunks(items: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:

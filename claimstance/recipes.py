@@ -91,8 +91,8 @@ class StudentRecipe(Record):
     layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
     #: How much the labels count beside what the teacher says.
     label_weight: Annotated[float, Field(ge=0)]
-    #: Tokens are exchanged for others of the batch, and the teacher is asked what it says of
-    #: that: it knows the corpus by heart. The share of them is drawn anew for each window, from
+    #: Tokens of labelled sentences are exchanged for others, and the teacher is asked what it says
+    #: of that: the corpus itself it knows by heart. Each window draws the share of them anew, from
     #: 0 to this.
     noise: Share = 0.0
 

@@ -2,10 +2,10 @@
 
     python evaluation/profile_stages.py [--sentences 2000] [--model FOLDER]
 
-Goes through what ``claimstance classify`` does, one stage after the other in one thread, over
-sentences of the corpus, and takes the time of each; then what each operator of the exported
-network takes, as ONNX Runtime measures it. Writes ``results/profile.md``; let nothing else
-run meanwhile.
+Goes through what ``claimstance classify`` does, the network in one thread, over sentences of
+the corpus, and takes the time of each stage, processor time for those of labelling, since they
+overlap; then what each operator of the exported network takes, as ONNX Runtime measures it.
+Writes ``results/profile.md``; let nothing else run meanwhile.
 """
 
 from __future__ import annotations
@@ -151,8 +151,9 @@ def page(count: int, stages: dict[str, float], operators: Counter[str]) -> list[
     return [
         "# Where the time goes",
         "",
-        f"`{command}`, {count:,} sentences of the corpus, one thread ({processor()}). The start of "
-        "Python and what it imports come on top, once per run.",
+        f"`{command}`, {count:,} sentences of the corpus, one thread for the network "
+        f"({processor()}). Labelling is in seconds of the processor, since its stages overlap. The "
+        "start of Python and what it imports come on top, once per run.",
         "",
         *table("stage", dict(Counter(stages).most_common()), total),
         "",

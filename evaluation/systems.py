@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -80,14 +79,11 @@ class SentenceModel:
 
     settings: ModelSettings
     log_probabilities: Callable[[list[str]], tuple[Floats, Floats]]
-    _one_at_a_time: Lock = field(default_factory=Lock)
 
     def score(self, texts: Sequence[Text]) -> list[Scores]:
         """Score articles, one `Scores` each, in the same order."""
         ends = np.cumsum([len(text.sentences) for text in texts])[:-1]
-        sentences = [s for text in texts for s in text.sentences]
-        with self._one_at_a_time:
-            stance, certainty = self.log_probabilities(sentences)
+        stance, certainty = self.log_probabilities([s for text in texts for s in text.sentences])
         return [
             Scores(ours, theirs, [None] * len(ours), [()] * len(ours))
             for ours, theirs in zip(np.split(stance, ends), np.split(certainty, ends), strict=True)

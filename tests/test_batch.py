@@ -135,12 +135,15 @@ def test_parts_are_joined_as_they_are(
         assert list(read_records(joined, Prediction)) == list(store.predictions())
         part = next(p for p in sorted(store.folder.glob("*.jsonl")) if b"\n{" in p.read_bytes())
         content = part.read_bytes()
-        for cut in (content[:-1], content[: content[:-1].rfind(b"\n") + 1]):
-            part.write_bytes(cut)
-            lines = content.count(b"\n") - 1
+        for changed in (
+            content[:-1],
+            content[: content[:-1].rfind(b"\n") + 1],
+            content[:-4] + b"x}}\n",
+        ):
+            part.write_bytes(changed)
             refuses(
-                f"{part}: expected {lines} predictions, found {lines - 1}. To mend it: delete "
-                "that file, and go on with --resume.",
+                f"{part}: expected a part as it was saved, found one that was changed since. To "
+                "mend it: delete that file, and go on with --resume.",
                 store.write_jsonl,
                 tmp_path / "again.jsonl",
             )

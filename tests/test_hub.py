@@ -187,7 +187,8 @@ def test_pushed_and_fetched_it_is_the_same_model(
     assert fetched.returncode == 0, fetched.stderr
     model, again = load_model(tiny_model), load_model(tmp_path / "fetched")
     text = Text("A title", ["The mill is closed, she said.", "It is not."])
-    assert (model.score([text])[0].stance == again.score([text])[0].stance).all()
+    first, second = (next(iter(m.score([text]))) for m in (model, again))
+    assert (first.stance == second.stance).all()
     assert fetched.stdout.strip() == str(again.tokenizer.encode("said").ids)  # type: ignore[attr-defined]
 
 

@@ -1,119 +1,137 @@
-"""Articles are classified some ahead of the others, and come in their order all the same."""
+"""Articles come in their order while the network is at work on the next ones, and no longer."""
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from claimstance.articles import Article, spans_of
-from claimstance.inference import (
-    AT_ONCE,
-    LOOK_AHEAD,
-    SHIPPED,
-    Scores,
-    Text,
-    classify,
-    load_model,
-)
-from claimstance.labels import CERTAINTIES, STANCES
-from claimstance.settings import ModelSettings, load_settings
+from claimstance.encoder import EncoderModel, Logits
+from claimstance.inference import LOOK_AHEAD, Model, classify, load_model
+from claimstance.windows import Batch
 
-
-class Slow:
-    """A model that takes longest for what comes first, and fails at a word."""
-
-    settings: ModelSettings = load_settings(SHIPPED)
-
-    def __init__(self) -> None:
-        self.at_work = 0
-        self.most_at_work = 0
-        self.scored = 0
-        self._lock = threading.Lock()
-
-    def score(self, texts: Sequence[Text]) -> list[Scores]:
-        with self._lock:
-            self.at_work += 1
-            self.most_at_work = max(self.most_at_work, self.at_work)
-        time.sleep(0.02 if any("first" in s for t in texts for s in t.sentences) else 0.002)
-        with self._lock:
-            self.at_work -= 1
-            self.scored += 1
-        if any("stumble" in s for t in texts for s in t.sentences):
-            raise RuntimeError("stumbled")
-        return [
-            Scores(
-                stance=np.zeros((len(t.sentences), len(STANCES)), dtype=np.float32),
-                certainty=np.zeros((len(t.sentences), len(CERTAINTIES)), dtype=np.float32),
-                sources=[None] * len(t.sentences),
-                cues=[()] * len(t.sentences),
-            )
-            for t in texts
-        ]
+TEXTS = (["The mill shuts.", "It will close, a clerk said."], ["Nobody denied it."], ["No."])
 
 
 def news(count: int) -> list[Article]:
-    texts = (f"The {'first' if n < LOOK_AHEAD else 'next'} mill shuts." for n in range(count))
-    return [Article(str(n), None, spans_of([text])) for n, text in enumerate(texts)]
+    return [Article(str(n), "Mill", spans_of(TEXTS[n % len(TEXTS)])) for n in range(count)]
 
 
-@pytest.mark.parametrize("count", [0, 1, LOOK_AHEAD, LOOK_AHEAD * 5 + 3])
-def test_articles_come_in_order(count: int) -> None:
-    model = Slow()
-    found = [article[0].article_id for article in classify(model, news(count))]
-    assert found == [str(n) for n in range(count)]
-    assert model.most_at_work <= AT_ONCE
+@pytest.fixture(params=["tiny_model", "tiny_onnx"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    found: Path = request.getfixturevalue(request.param)
+    return found
 
 
-def test_several_chunks_are_worked_on_at_once() -> None:
-    model = Slow()
-    list(classify(model, news(LOOK_AHEAD * 6)))
-    assert model.most_at_work == AT_ONCE
+@pytest.fixture
+def model(tiny_onnx: Path) -> EncoderModel:
+    loaded = load_model(tiny_onnx, threads=2)
+    assert isinstance(loaded, EncoderModel)
+    return loaded
 
 
-def test_no_more_is_read_than_a_few_chunks_ahead() -> None:
+def slowed(model: EncoderModel, seconds: float) -> tuple[EncoderModel, list[float]]:
+    """A model whose network takes so long, and when it was asked."""
+    asked: list[float] = []
+
+    def engine(batch: Batch) -> Logits:
+        asked.append(time.monotonic())
+        time.sleep(seconds)
+        return model.engine(batch)
+
+    return replace(model, engine=engine), asked
+
+
+@pytest.mark.parametrize("count", [0, 1, LOOK_AHEAD, LOOK_AHEAD * 2 + 3])
+def test_articles_come_in_order_and_as_alone(folder: Path, count: int) -> None:
+    model = load_model(folder)
+    articles = news(count)
+    alone = [next(classify(model, [article])) for article in articles[: len(TEXTS)]]
+    found = list(classify(model, articles))
+    assert len(found) == count
+    for n, (article, predictions) in enumerate(zip(articles, found, strict=True)):
+        assert {p.article_id for p in predictions} <= {article.id}
+        wanted = [(p.position, p.stance, p.certainty, p.source) for p in alone[n % len(TEXTS)]]
+        assert [(p.position, p.stance, p.certainty, p.source) for p in predictions] == wanted
+
+
+def test_the_network_works_while_predictions_are_taken(model: EncoderModel) -> None:
+    slow, asked = slowed(model, 0.01)
+    stream = classify(slow, news(LOOK_AHEAD))
+    next(stream)
+    before = len(asked)
+    time.sleep(0.2)
+    assert len(asked) > before + 5
+
+
+def test_windows_are_read_by_several_threads(model: EncoderModel) -> None:
+    names = set()
+
+    def engine(batch: Batch) -> Logits:
+        names.add(threading.current_thread().name)
+        time.sleep(0.01)
+        return model.engine(batch)
+
+    list(classify(replace(model, engine=engine), news(12)))
+    assert len(names) == 2
+
+
+def test_what_nobody_waits_for_is_not_read(model: EncoderModel) -> None:
+    slow, asked = slowed(model, 0.05)
+    stream = classify(slow, news(LOOK_AHEAD))
+    next(stream)
+    start = time.monotonic()
+    stream.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - start < 1, "at most the windows at which it was"
+    after = len(asked)
+    time.sleep(0.2)
+    assert len(asked) == after < 10
+    start = time.monotonic()
+    next(classify(model, news(1)))
+    assert time.monotonic() - start < 1
+
+
+def test_a_fault_of_the_network_is_raised(model: EncoderModel) -> None:
+    def engine(batch: Batch) -> Logits:
+        raise RuntimeError("stumbled")
+
+    with pytest.raises(RuntimeError, match="stumbled"):
+        list(classify(replace(model, engine=engine), news(3)))
+
+
+def test_no_more_is_read_than_is_worked_on(model: EncoderModel) -> None:
     read = 0
 
     def reading() -> Iterator[Article]:
         nonlocal read
-        for article in news(LOOK_AHEAD * 20):
+        for article in news(LOOK_AHEAD * 3):
             read += 1
             yield article
 
-    stream = classify(Slow(), reading())
-    next(stream)
-    assert read <= LOOK_AHEAD * (AT_ONCE + 1)
+    next(classify(model, reading()))
+    assert read <= LOOK_AHEAD
 
 
-def test_a_fault_comes_where_it_lies() -> None:
-    articles = news(LOOK_AHEAD * 4)
-    articles[LOOK_AHEAD] = Article("x", None, spans_of(["They stumble."]))
-    stream = classify(Slow(), articles)
-    assert len([next(stream) for _ in range(LOOK_AHEAD)]) == LOOK_AHEAD
-    with pytest.raises(RuntimeError, match="stumbled"):
-        next(stream)
+def count_in_child(model: Model, answers: multiprocessing.Queue[int]) -> None:
+    answers.put(sum(len(article) for article in classify(model, news(4))))
 
 
-def test_what_nobody_waits_for_is_left() -> None:
-    model = Slow()
-    stream = classify(model, news(LOOK_AHEAD * 20))
-    next(stream)
-    stream.close()  # type: ignore[attr-defined]
-    time.sleep(0.1)
-    assert model.scored <= 2 * AT_ONCE + 1
-
-
-def test_a_model_is_asked_from_several_threads(tiny_model: Path, tiny_onnx: Path) -> None:
-    texts = [["The mill shuts.", "It will close, a clerk said."], ["Nobody denied it."]]
-    articles = [Article(str(n), "Mill", spans_of(texts[n % 2])) for n in range(LOOK_AHEAD * 4)]
-    for folder in (tiny_model, tiny_onnx):
-        model = load_model(folder)
-        alone = [next(classify(model, [article])) for article in articles[:2]]
-        found = list(classify(model, articles))
-        for n, article in enumerate(found):
-            wanted = [(p.stance, p.certainty, p.source, p.cues) for p in alone[n % 2]]
-            assert [(p.stance, p.certainty, p.source, p.cues) for p in article] == wanted
+def test_a_model_in_use_survives_a_fork_and_a_copy(model: EncoderModel) -> None:
+    wanted = sum(len(article) for article in classify(model, news(4)))
+    context = multiprocessing.get_context("fork")
+    answers: multiprocessing.Queue[int] = context.Queue()
+    child = context.Process(target=count_in_child, args=(model, answers))
+    child.start()
+    try:
+        assert answers.get(timeout=30) == wanted
+    finally:
+        child.kill()
+    settings = deepcopy(replace(model, engine=len))  # type: ignore[arg-type]
+    assert settings.threads == 2
