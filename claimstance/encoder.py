@@ -6,8 +6,8 @@ The engine that multiplies the matrices (ONNX Runtime here, torch in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -35,6 +35,8 @@ from claimstance.windows import Batch, Window, cut_windows, encode_article, stac
 #: shape (windows, tokens, tags).
 Logits = tuple[Floats, Floats, Floats]
 Engine = Callable[[Batch], Logits]
+#: A window, and which of all those it is that are read at a time.
+Numbered = tuple[int, Window]
 
 #: Most tokens in a batch, padding included, where it holds more than one window.
 BATCH_TOKENS: Final = 4096
@@ -66,9 +68,15 @@ class EncoderModel:
 
     def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
         """Score articles, one `Scores` each, in the same order, each as soon as it is read."""
-        articles = [self._cut(text) for text in texts]
-        windows = [window for article in articles for window in article]
-        with self._reading(windows) as logits_of:
+        articles: list[list[Window]] = []
+
+        def cut() -> Iterator[Window]:
+            for text in texts:
+                encoded = encode_article(self.tokenizer, text.title, text.sentences, self.windows)
+                articles.append(cut_windows(encoded, self.windows))
+                yield from articles[-1]
+
+        with self._reading(cut()) as logits_of:
             numbers = count()
             for text, article in zip(texts, articles, strict=True):
                 scores = [
@@ -78,63 +86,57 @@ class EncoderModel:
                 ]
                 yield _join(scores)
 
-    def _cut(self, text: Text) -> list[Window]:
-        encoded = encode_article(self.tokenizer, text.title, text.sentences, self.windows)
-        return cut_windows(encoded, self.windows)
-
     @contextmanager
-    def _reading(self, windows: Sequence[Window]) -> Iterator[Callable[[int], list[Floats]]]:
+    def _reading(self, windows: Iterable[Window]) -> Iterator[Callable[[int], list[Floats]]]:
         """While it lasts the network is at work; gives the logits of a window by its number.
 
         What Python does meanwhile keeps the network waiting as little as it can. Windows that
         nobody has asked for in the end are not read any more.
         """
-        batches = self._batches(windows)
 
-        def read(batch: Sequence[int]) -> Logits:
-            return self.engine(stack_windows([windows[n] for n in batch], self.windows.pad_id))
+        def read(batch: Sequence[Numbered]) -> Logits:
+            return self.engine(stack_windows([w for _, w in batch], self.windows.pad_id))
+
+        places: dict[int, tuple[Future[Logits], int]] = {}
+
+        def logits_of(number: int) -> list[Floats]:
+            result, row = places[number]
+            return [part[row] for part in result.result()]
 
         with ThreadPoolExecutor(self.threads) as pool:
-            results = [pool.submit(read, batch) for batch in batches]
-            places = {
-                number: (result, row)
-                for result, batch in zip(results, batches, strict=True)
-                for row, number in enumerate(batch)
-            }
-
-            def logits_of(number: int) -> list[Floats]:
-                result, row = places[number]
-                return [part[row] for part in result.result()]
-
             try:
+                for batch in self._batches(enumerate(windows)):
+                    result = pool.submit(read, batch)
+                    places |= {number: (result, row) for row, (number, _) in enumerate(batch)}
                 yield logits_of
             finally:
-                for result in results:
+                for result, _ in places.values():
                     result.cancel()
 
-    def _batches(self, windows: Sequence[Window]) -> list[list[int]]:
-        """Numbers of windows that are read together: those of like length, to pad little.
+    def _batches(self, windows: Iterable[Numbered]) -> Iterator[list[Numbered]]:
+        """Windows that are read together: of like length, so that little is padded.
 
-        Where each is read alone, they come in the order of the articles.
+        Where each is read alone, it can be as soon as it is cut.
         """
         if self.batch_tokens == ONNX_BATCH_TOKENS:
-            return [[number] for number in range(len(windows))]
-        order = sorted(range(len(windows)), key=lambda i: len(windows[i].input_ids))
-        return _by_tokens(order, windows, self.batch_tokens)
+            yield from ([window] for window in windows)
+        else:
+            by_length = sorted(windows, key=lambda window: len(window[1].input_ids))
+            yield from _by_tokens(by_length, self.batch_tokens)
 
 
-def _by_tokens(order: Sequence[int], windows: Sequence[Window], most: int) -> list[list[int]]:
+def _by_tokens(windows: Iterable[Numbered], most: int) -> list[list[Numbered]]:
     """Group windows, given shortest first, so that no padded batch has more tokens than ``most``.
 
     A window that has more is a batch to itself.
     """
-    batches: list[list[int]] = []
-    for index in order:
-        width = len(windows[index].input_ids)
+    batches: list[list[Numbered]] = []
+    for window in windows:
+        width = len(window[1].input_ids)
         if batches and (len(batches[-1]) + 1) * width <= most:
-            batches[-1].append(index)
+            batches[-1].append(window)
         else:
-            batches.append([index])
+            batches.append([window])
     return batches
 
 
