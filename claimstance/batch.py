@@ -130,14 +130,11 @@ class PartClassifier:
             The content of its file.
         """
         labelled, faults = self._label(part.items)
-        predictions = [p for _, one in labelled for p in one]
-        if self.threshold is not None:
-            predictions = mark_for_review(predictions, self.threshold)
-        lines = b"".join(map(record_line, predictions))
+        lines = b"".join(one.lines for one in labelled)
         summary = PartSummary(
-            titles={article.id: article.title for article, _ in labelled},
-            stances=dict(Counter(p.stance for p in predictions)),
-            marked=sum(bool(p.needs_review) for p in predictions),
+            titles={one.article.id: one.article.title for one in labelled},
+            stances=dict(Counter(stance for one in labelled for stance in one.stances)),
+            marked=sum(one.marked for one in labelled),
             faults=tuple(map(_fault, faults)),
             sha256=hashlib.sha256(lines).hexdigest(),
         )
@@ -145,12 +142,14 @@ class PartClassifier:
 
     def _label(
         self, items: Sequence[Article | InputError]
-    ) -> tuple[list[tuple[Article, list[Prediction]]], list[InputError]]:
+    ) -> tuple[list[_Labelled], list[InputError]]:
         """Label articles together; if that fails, one by one, to find the one at fault."""
         articles = [item for item in items if isinstance(item, Article)]
         faults = [item for item in items if isinstance(item, InputError)]
         try:
-            return list(zip(articles, classify(self.model, articles), strict=True)), faults
+            # Each is written up while the network is at work on the next ones.
+            said = zip(articles, classify(self.model, articles), strict=True)
+            return [self._write_up(article, predictions) for article, predictions in said], faults
         except MemoryError:
             raise
         except Exception as error:  # whatever a model stumbles over
@@ -162,6 +161,26 @@ class PartClassifier:
             labelled += found
             faults += stumbles
         return labelled, faults
+
+    def _write_up(self, article: Article, predictions: Sequence[Prediction]) -> _Labelled:
+        if self.threshold is not None:
+            predictions = mark_for_review(predictions, self.threshold)
+        return _Labelled(
+            article,
+            lines=b"".join(map(record_line, predictions)),
+            stances=[p.stance for p in predictions],
+            marked=sum(bool(p.needs_review) for p in predictions),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Labelled:
+    """An article with what came of it: lines, stances, and how many a person should read."""
+
+    article: Article
+    lines: bytes
+    stances: list[Stance]
+    marked: int
 
 
 def _stumbled(article: Article, error: Exception) -> InputError:
