@@ -142,7 +142,7 @@ def model_card(scores: Scores, subject: Subject) -> str:
 def _cost(scores: Scores, subject: Subject) -> list[str]:
     """What the training took, and whether it was on another state of the corpus."""
     cost = scores.rivals.of(subject.trained) if scores.rivals else None
-    if scores.rivals is None or cost is None:
+    if scores.rivals is None or cost is None or cost.training_processor_seconds is None:
         return []
     minutes = cost.training_processor_seconds / 60
     earlier = (

@@ -350,7 +350,7 @@ def rivals_section(scores: Scores) -> list[str]:
             f"| {LABELS[name]}{old} | {result.stance.macro_f1} | {result.certainty.macro_f1} "
             f"| {real.real_news.stance.macro_f1 if real and real.real_news else ''} "
             + (
-                f"| {cost.training_processor_seconds / 60:.1f} "
+                f"| {_minutes(cost.training_processor_seconds)} "
                 f"| {speeds[name]:.2f} | {cost.megabytes:.1f} |"
                 if cost and name in speeds
                 else "| | | |"
@@ -464,9 +464,14 @@ def _cheaper(rivals: RivalCosts | None, name: str) -> list[str]:
         found.append(f"{ratio:.1f} times as fast")
     if theirs.megabytes < ours.megabytes:
         found.append(f"{theirs.megabytes:.1f} MB against {ours.megabytes:.1f}")
-    if theirs.training_processor_seconds < ours.training_processor_seconds:
+    costs = [x.training_processor_seconds for x in (theirs, ours)]
+    if costs[0] is not None and costs[1] is not None and costs[0] < costs[1]:
         found.append("cheaper to train")
     return found
+
+
+def _minutes(seconds: float | None) -> str:
+    return "not timed" if seconds is None else f"{seconds / 60:.1f}"
 
 
 def _signed(estimate: Estimate) -> str:

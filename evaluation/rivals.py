@@ -8,7 +8,8 @@ Writes ``models/NAME``, ``evaluation/results/NAME/dev.jsonl`` and ``test.jsonl``
 - ``made_of``: the start of a SHA-256 of the corpus that it was trained and calibrated on,
 - ``training_processor_seconds`` (user and system, of all cores together) and
   ``training_wall_seconds`` of the command that trained it, from the start of Python to the
-  saved folder; for an export they include the training of what was exported,
+  saved folder; for what is made from another system they include the training of that one;
+  null where a model was trained by other means,
 - ``sentences_per_second``: the median of ``rounds`` rounds over the test split, from
   sentences in memory to records, models loaded beforehand and used once; and
   ``sentences_per_second_range``, the slowest and the fastest round,
@@ -88,12 +89,14 @@ def main() -> None:
     last = unfinished if unfinished.exists() else published
     results = start_results(last, arguments.threads, keep=keep)
     if arguments.no_training:
-        chosen = [name for name in chosen if name in results]
+        chosen = [name for name in chosen if name in results or (models / name).is_dir()]
     for name in chosen:
         if not arguments.no_training:
             print(f"{name}: training", flush=True)
             results[name] = train_system(name, models, results)
             write_results(unfinished, results, arguments.threads)
+        # What its training took is not known of a model that was trained elsewhere.
+        results.setdefault(name, _entry(name, models, fingerprint(CORPUS), None))
         results[name]["megabytes"] = megabytes(name, models)
         print(f"{name}: labelling dev and test", flush=True)
         label_splits(load(name, models), RESULTS / name)
@@ -157,12 +160,17 @@ def train_system(name: str, models: Path, results: Mapping[str, Any]) -> dict[st
             spent.processor_seconds + cost.processor_seconds,
             spent.wall_seconds + cost.wall_seconds,
         )
+    return _entry(name, models, made_of, spent)
+
+
+def _entry(name: str, models: Path, made_of: str, spent: Cost | None) -> dict[str, Any]:
+    """A system's entry in the results, without a speed."""
     return {
         "name": name,
         "label": LABELS[name],
         "made_of": made_of,
-        "training_processor_seconds": round(spent.processor_seconds, 1),
-        "training_wall_seconds": round(spent.wall_seconds, 1),
+        "training_processor_seconds": round(spent.processor_seconds, 1) if spent else None,
+        "training_wall_seconds": round(spent.wall_seconds, 1) if spent else None,
         "sentences_per_second": None,
         "sentences_per_second_range": None,
         "megabytes": megabytes(name, models),
@@ -175,11 +183,12 @@ def _price_of_source(name: str, results: Mapping[str, Any], made_of: str) -> Cos
     if source is None:
         return Cost(0.0, 0.0)
     entry = results.get(source)
-    if entry is None or entry["made_of"] != made_of:
+    is_known = entry is not None and entry["training_wall_seconds"] is not None
+    if entry is None or not is_known or entry["made_of"] != made_of:
         raise InputError(
             f"the system {name}",
             expected=f"{source}, from which it is made, trained on this corpus",
-            found="a training on another corpus" if entry else "no training of it",
+            found="a training on another corpus" if is_known else "no training of it",
             fix=f"name {source} too: --only {source} {name}",
         )
     return Cost(entry["training_processor_seconds"], entry["training_wall_seconds"])

@@ -126,8 +126,8 @@ class SystemCost(Record):
     name: str
     label: str
     made_of: str
-    training_processor_seconds: float
-    training_wall_seconds: float
+    training_processor_seconds: float | None
+    training_wall_seconds: float | None
     sentences_per_second: float | None
     sentences_per_second_range: tuple[float, float] | None
     megabytes: float

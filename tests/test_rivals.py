@@ -323,7 +323,7 @@ def write_baseline_recipe(folder: Path, corpus: Path) -> Path:
 
 
 def test_systems_are_trained_label_and_are_measured(
-    rivals: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rivals: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuses: Refuses
 ) -> None:
     recipe = write_baseline_recipe(tmp_path, rivals.CORPUS)
     train = [sys.executable, "-m", "claimstance", "train", str(recipe), "--out"]
@@ -352,6 +352,15 @@ def test_systems_are_trained_label_and_are_measured(
     for name in both:
         for split in ("dev", "test"):
             assert read_records(rivals.RESULTS / name / f"{split}.jsonl", Prediction)
+    # A model that was put there otherwise is timed too; what its training took is not known.
+    (tmp_path / "models" / "tfidf").rename(tmp_path / "models" / "minilm")
+    elsewhere = run("--no-training", "--only", "minilm")["minilm"]
+    assert elsewhere["training_processor_seconds"] is None
+    assert elsewhere["training_wall_seconds"] is None
+    assert elsewhere["sentences_per_second"] > 0
+    refuses(
+        "no training of it", rivals.train_system, "minilm-int8", tmp_path, {"minilm": elsewhere}
+    )
 
 
 @pytest.fixture
