@@ -32,12 +32,11 @@ LARGE_TABLE: Final = 256
 #: What two weights of one sign that lie beside each other may come to: 255 times as much, the
 #: largest that two products of them add up to, is less than 2 ** 15.
 PAIR_STEPS: Final = 128
-#: An input is a whole number from 1 to 255, and 128 stands for 0.
+#: An input that may be negative is a whole number from 1 to 255, and 128 stands for 0.
 SIGNED_STEPS: Final = 127
-SIGNED_ZERO: Final = 128
-#: What a GELU gives is a whole number from 0 to 255: nothing is less than -0.17, so that steps
-#: are half as wide.
+#: One that is not is a whole number from 0 to 255.
 UNSIGNED_STEPS: Final = 255
+#: No GELU gives less than this: with it added, all is positive, and steps are half as wide.
 GELU_LEAST: Final = 0.17
 #: Less than any scale, so that a token of zeros divides by no zero.
 TINY: Final = 1e-9
@@ -101,100 +100,22 @@ class _Constants:
         """Add a float."""
         return self.add(f"float_{value}", np.array(value, np.float32))
 
-    def zero_point(self, value: int) -> str:
-        """Add what stands for 0 among bytes."""
-        return self.add(f"zero_{value}", np.array(value, np.uint8))
-
 
 def _product(
     node: onnx.NodeProto, weights: Weights, constants: _Constants, *, is_gelu: bool
 ) -> Iterator[onnx.NodeProto]:
-    """The nodes that stand in for a product with constant weights, shape (inputs, outputs).
-
-    The input is rounded to 8 bits, token by token, and multiplied; then scales are undone. The
-    runtime does what several products have in common, as queries, keys and values do, once.
-    """
+    """The nodes that stand in for a product with constant weights, shape (inputs, outputs)."""
     data, output = node.input[0], node.output[0]
     rounded, scales = _round_columns(weights)
-    steps = UNSIGNED_STEPS if is_gelu else SIGNED_STEPS
-    columns = (scales / steps).astype(np.float32)
-    round_rows = _round_rows_of_gelu if is_gelu else _round_rows
-    yield from round_rows(data, output, constants)
-    product = f"{output}_product"
-    yield helper.make_node(
-        "MatMulIntegerToFloat",
-        [
-            f"{output}_uint8",
-            constants.add(f"{output}_weights", rounded),
-            constants.number(1.0),
-            constants.add(f"{output}_scales", columns),
-            constants.zero_point(0 if is_gelu else SIGNED_ZERO),
-        ],
-        [product],
-        domain=RUNTIME,
-    )
-    if is_gelu:
-        sums = (rounded * columns).sum(axis=0, dtype=np.float32)
-        too_much, product = f"{output}_too_much", f"{output}_centred"
-        of_columns = constants.add(f"{output}_sums", sums)
-        yield helper.make_node("Mul", [f"{output}_zeros", of_columns], [too_much])
-        yield helper.make_node("Sub", [f"{output}_product", too_much], [product])
-    yield helper.make_node("Mul", [product, f"{output}_range"], [output])
-
-
-def _round_rows(data: str, output: str, constants: _Constants) -> Iterator[onnx.NodeProto]:
-    """The nodes that round an input row by row: to ``…_uint8``, in steps of ``…_range``."""
-
-    def name(what: str) -> str:
-        return f"{output}_{what}"
-
-    last = constants.add("last_axis", np.array([-1], np.int64))
-    yield helper.make_node("Abs", [data], [name("size")])
-    yield helper.make_node("ReduceMax", [name("size"), last], [name("largest")], keepdims=1)
-    yield helper.make_node("Max", [name("largest"), constants.number(TINY)], [name("range")])
-    yield helper.make_node(
-        "Mul", [name("range"), constants.number(1 / SIGNED_STEPS)], [name("step")]
-    )
-    yield from _as_vector(name("step"), name("steps"), constants)
-    yield helper.make_node("Shape", [name("steps")], [name("rows")])
-    zero = constants.zero_point(SIGNED_ZERO)
-    yield helper.make_node("Expand", [zero, name("rows")], [name("zero_points")])
-    yield _quantise_rows(data, output)
-
-
-def _round_rows_of_gelu(data: str, output: str, constants: _Constants) -> Iterator[onnx.NodeProto]:
-    """Likewise what a GELU gives. What stands for 0 is as large as each row needs: ``…_zeros``."""
-
-    def name(what: str) -> str:
-        return f"{output}_{what}"
-
-    last = constants.add("last_axis", np.array([-1], np.int64))
-    depth = constants.number(GELU_LEAST)
-    yield helper.make_node("ReduceMax", [data, last], [name("largest")], keepdims=1)
-    yield helper.make_node("Max", [name("largest"), constants.number(0.0)], [name("positive")])
-    yield helper.make_node("Add", [name("positive"), depth], [name("range")])
-    yield helper.make_node(
-        "Mul", [name("range"), constants.number(1 / UNSIGNED_STEPS)], [name("step")]
-    )
-    yield helper.make_node("Div", [depth, name("step")], [name("depth")])
-    yield helper.make_node("Round", [name("depth")], [name("zeros")])
-    yield from _as_vector(name("step"), name("steps"), constants)
-    yield from _as_vector(name("zeros"), name("zero_vector"), constants)
-    yield helper.make_node(
-        "Cast", [name("zero_vector")], [name("zero_points")], to=onnx.TensorProto.UINT8
-    )
-    yield _quantise_rows(data, output)
-
-
-def _as_vector(column: str, output: str, constants: _Constants) -> Iterator[onnx.NodeProto]:
-    """The node that gives a number for each row as a vector."""
-    all_rows = constants.add("all_rows", np.array([-1], np.int64))
-    yield helper.make_node("Reshape", [column, all_rows], [output])
-
-
-def _quantise_rows(data: str, output: str) -> onnx.NodeProto:
-    inputs = [data, f"{output}_steps", f"{output}_zero_points"]
-    return helper.make_node("QuantizeLinear", inputs, [f"{output}_uint8"], axis=-2)
+    if not is_gelu:
+        yield from _integer_product(data, rounded, scales, output, constants, signed=True)
+        return
+    shifted, product = f"{data}_shifted", f"{output}_shifted"
+    yield helper.make_node("Add", [data, constants.number(GELU_LEAST)], [shifted])
+    yield from _integer_product(shifted, rounded, scales, product, constants, signed=False)
+    too_much = GELU_LEAST * (rounded * scales).sum(axis=0, dtype=np.float32)
+    correction = constants.add(f"{output}_correction", -too_much)
+    yield helper.make_node("Add", [product, correction], [output])
 
 
 def _round_columns(weights: Weights) -> tuple[npt.NDArray[np.int8], Weights]:
@@ -208,6 +129,56 @@ def _round_columns(weights: Weights) -> tuple[npt.NDArray[np.int8], Weights]:
     scales = np.maximum(np.abs(weights).max(axis=0) / 127, pairs.max(axis=0) / (PAIR_STEPS - 1))
     scales = np.maximum(scales, TINY)
     return np.round(weights / scales).astype(np.int8), scales.astype(np.float32)
+
+
+def _integer_product(
+    data: str,
+    rounded: npt.NDArray[np.int8],
+    scales: Weights,
+    output: str,
+    constants: _Constants,
+    *,
+    signed: bool,
+) -> Iterator[onnx.NodeProto]:
+    """Round the input to 8 bits, token by token, multiply, and undo the scales.
+
+    The runtime does what several products have in common, as queries, keys and values do, once.
+    """
+    steps, zero = (SIGNED_STEPS, SIGNED_STEPS + 1) if signed else (UNSIGNED_STEPS, 0)
+    last = constants.add("last_axis", np.array([-1], np.int64))
+    zero_point = constants.add(f"zero_{zero}", np.array(zero, np.uint8))
+
+    def name(what: str) -> str:
+        return f"{output}_{what}"
+
+    size = data
+    if signed:
+        size = name("size")
+        yield helper.make_node("Abs", [data], [size])
+    yield helper.make_node("ReduceMax", [size, last], [name("largest")], keepdims=1)
+    yield helper.make_node("Max", [name("largest"), constants.number(TINY)], [name("range")])
+    yield helper.make_node("Mul", [name("range"), constants.number(1 / steps)], [name("step")])
+    yield _as_vector(name("step"), name("steps"), constants)
+    yield helper.make_node("Shape", [name("steps")], [name("rows")])
+    yield helper.make_node("Expand", [zero_point, name("rows")], [name("zeros")])
+    yield helper.make_node(
+        "QuantizeLinear", [data, name("steps"), name("zeros")], [name("uint8")], axis=-2
+    )
+    matrix = constants.add(name("weights"), rounded)
+    columns = constants.add(name("scales"), (scales / steps).astype(np.float32))
+    yield helper.make_node(
+        "MatMulIntegerToFloat",
+        [name("uint8"), matrix, constants.number(1.0), columns, zero_point],
+        [name("columns")],
+        domain=RUNTIME,
+    )
+    yield helper.make_node("Mul", [name("columns"), name("range")], [output])
+
+
+def _as_vector(column: str, output: str, constants: _Constants) -> onnx.NodeProto:
+    """The node that makes a vector of a number for each row."""
+    all_rows = constants.add("all_rows", np.array([-1], np.int64))
+    return helper.make_node("Reshape", [column, all_rows], [output])
 
 
 def _normalisation(node: onnx.NodeProto, constants: _Constants) -> Iterator[onnx.NodeProto]:
@@ -244,7 +215,7 @@ def _look_up(
     ids, output = node.input[1], node.output[0]
     yield helper.make_node("Gather", [small, ids], [f"{output}_int8"])
     yield helper.make_node("Gather", [factors, ids], [f"{output}_scale"])
-    yield from _as_vector(f"{output}_scale", f"{output}_row_scales", constants)
+    yield _as_vector(f"{output}_scale", f"{output}_row_scales", constants)
     yield helper.make_node(
         "DequantizeLinear", [f"{output}_int8", f"{output}_row_scales"], [output], axis=-2
     )

@@ -58,7 +58,7 @@ ROUNDS: Final = 7
 #: Not a rival: the large model. Only trained if it is named.
 LARGE: Final = "mpnet"
 #: Made from another system, whose training is part of its price.
-MADE_FROM: Final = {"minilm-int8": "minilm"}
+MADE_FROM: Final = {"minilm-int8": "minilm", "fast": "minilm", "fast-int8": "fast"}
 #: In a model folder, what tells how the training went and is not needed to predict.
 LOGS: Final = ("checkpoints", "tensorboard", "training_log.jsonl")
 
@@ -206,6 +206,8 @@ def training_command(name: str, models: Path, made: Path) -> list[str]:
         "plain": (ROOT / "evaluation" / "plain_rival.py", network, "--out", made),
         "minilm": (*package, "train", network, "--out", made),
         "minilm-int8": (*package, "export", models / "minilm", "--out", made, "--corpus", CORPUS),
+        "fast": (*package, "train", recipes / "fast.toml", "--out", made),
+        "fast-int8": (*package, "export", models / "fast", "--out", made, "--corpus", CORPUS),
         LARGE: (*package, "train", large, "--out", made),
     }
     return [sys.executable, *map(str, commands[name])]

@@ -34,6 +34,8 @@ LABELS: Final = {
     "plain": "MiniLM, plain fine-tuning, sentence by sentence",
     "minilm": "MiniLM, fine-tuned (fp32)",
     "minilm-int8": "MiniLM, fine-tuned (int8 ONNX, ships)",
+    "fast": "MiniLM of three layers, distilled (fp32)",
+    "fast-int8": "MiniLM of three layers, distilled (int8 ONNX)",
     "mpnet": "MPNet, fine-tuned (fp32, the large model)",
 }
 
