@@ -25,7 +25,7 @@ from claimstance.statistics import Estimate, error_bars
 #: Colours of series, one after the other.
 _COLOURS: Final = ("#125ba6", "#c4520a", "#3d8f4e")
 #: Marks of series where there are more than colours.
-_MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
+_MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*", "p")
 
 
 def save_picture(figure: Figure, path: Path) -> None:
