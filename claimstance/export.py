@@ -31,15 +31,15 @@ from claimstance.inference import (
     TORCH_FILE,
     load_model,
 )
-from claimstance.last_layer import read_own_tokens_only
+from claimstance.last_layer import MASK, TAGS, read_own_tokens_only
 from claimstance.model import ClaimstanceModel, WindowOutput
 from claimstance.prediction import predict_split
 from claimstance.quantisation import quantise as quantise_model
 from claimstance.runtime_attention import runtime_attention
 from claimstance.settings import load_settings, save_settings
 
-INPUTS: Final = ("input_ids", "sentence_mask")
-OUTPUTS: Final = ("stance_logits", "certainty_logits", "tag_logits")
+INPUTS: Final = ("input_ids", MASK)
+OUTPUTS: Final = ("stance_logits", "certainty_logits", TAGS)
 
 #: Share of dev sentences on which stance and certainty must stay the same.
 LEAST_AGREEMENT: Final = 0.99
@@ -173,8 +173,8 @@ def _check_parity(network: nn.Module, path: Path, window: tuple[Tensor, Tensor])
         wanted = network(*window)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     inputs = {name: t.numpy() for name, t in zip(INPUTS, window, strict=True)}
-    of_sentences = inputs["sentence_mask"].max(axis=1, keepdims=True).swapaxes(1, 2)
-    read = {name: of_sentences if name == "tag_logits" else np.float32(1) for name in OUTPUTS}
+    of_sentences = inputs[MASK].max(axis=1, keepdims=True).swapaxes(1, 2)
+    read = {name: of_sentences if name == TAGS else np.float32(1) for name in OUTPUTS}
     for name, tensor, array in zip(OUTPUTS, wanted, session.run(OUTPUTS, inputs), strict=True):
         drift = float(np.abs((tensor.numpy() - array) * read[name]).max())
         if drift > MOST_LOGIT_DRIFT:

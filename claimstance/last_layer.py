@@ -22,31 +22,28 @@ TAGS: Final = "tag_logits"
 _OWN: Final = "own_tokens"
 
 
-def read_own_tokens_only(model: onnx.ModelProto, layers: int) -> bool:
-    """Change a float network in place, before it is quantised; whether that was possible.
+def read_own_tokens_only(model: onnx.ModelProto, layers: int) -> None:
+    """Change a float network in place, before it is quantised.
 
-    Afterwards the logits of tags are 0 for tokens that are no sentence's.
+    Afterwards the logits of tags are 0 for tokens that are no sentence's. A network is left as
+    it is where attention is not the runtime's own operator, or where the last layer is given
+    more than one number per token and feature, as places are in some.
 
     Args:
         model: a network that reads one window.
         layers: how many layers it has.
-
-    Returns:
-        False, and the network is as it was, where attention is not the runtime's own operator,
-        or where the last layer is given more than one number per token and feature, as places
-        are in some.
     """
     nodes = list(model.graph.node)
     attentions = [node for node in nodes if node.op_type == "MultiHeadAttention"]
     if not attentions or len(attentions) != layers:
-        return False
+        return
     keys_and_values = set(attentions[-1].input[1:3])
     for_all = _makers_of(keys_and_values, nodes)
     made = {output for node in for_all for output in node.output}
     rest = [node for node in nodes if node not in for_all]
     used = {name for node in rest for name in node.input if name in made} - keys_and_values
     if len(used) != 1:
-        return False
+        return
     (hidden,) = used
     _rename({hidden: _own(hidden), MASK: _own(MASK)}, rest)
     for node in rest:
@@ -56,7 +53,6 @@ def read_own_tokens_only(model: onnx.ModelProto, layers: int) -> bool:
     del model.graph.node[:]
     chosen = _choose(model.graph, hidden)
     model.graph.node.extend([*for_all, *chosen, *rest, *_put_back(model.graph)])
-    return True
 
 
 def _makers_of(names: Iterable[str], nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:

@@ -1,4 +1,4 @@
-"""Writing predictions: the same columns as JSONL, CSV and Parquet, and the report page.
+"""Writing predictions: the same columns as in JSONL as CSV and Parquet, and the report page.
 
 Predictions come as a stream and are written as they come; only the report holds
 them all. Every file appears whole or not at all.
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from claimstance.errors import InputError
 from claimstance.inference import chunks
-from claimstance.records import Prediction, whole_file, write_records, write_text
+from claimstance.records import Prediction, whole_file, write_text
 
 Titles = Mapping[str, str | None]
 
@@ -32,10 +32,10 @@ def check_outputs(paths: Sequence[Path]) -> None:
         InputError: if an ending is unknown, or the place is a folder.
     """
     for path in paths:
-        if path.suffix not in _WRITERS:
+        if path.suffix not in _ENDINGS:
             raise InputError(
                 str(path),
-                expected=f"an output ending in {', '.join(_WRITERS)}",
+                expected=f"an output ending in {', '.join(_ENDINGS)}",
                 found=f"the ending {path.suffix!r}",
                 fix="choose one of these endings",
             )
@@ -66,12 +66,11 @@ def errors_beside(output: Path) -> Path:
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction], titles: Titles) -> None:
-    """Write predictions in the format that the path's ending names; whole or not at all."""
+    """Write predictions in the format that the path's ending names; whole or not at all.
+
+    Not as JSONL: the parts of a run are that already (`claimstance.batch.PartFolder`).
+    """
     _WRITERS[path.suffix](path, predictions, titles)
-
-
-def _write_jsonl(path: Path, predictions: Iterable[Prediction], titles: Titles) -> None:
-    write_records(path, predictions)
 
 
 def _write_csv(path: Path, predictions: Iterable[Prediction], titles: Titles) -> None:
@@ -140,8 +139,8 @@ def _write_html(path: Path, predictions: Iterable[Prediction], titles: Titles) -
 
 
 _WRITERS: Final[dict[str, Callable[[Path, Iterable[Prediction], Titles], None]]] = {
-    ".jsonl": _write_jsonl,
     ".csv": _write_csv,
     ".parquet": _write_parquet,
     ".html": _write_html,
 }
+_ENDINGS: Final = (".jsonl", *_WRITERS)

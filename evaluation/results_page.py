@@ -464,8 +464,8 @@ def _cheaper(rivals: RivalCosts | None, name: str) -> list[str]:
         found.append(f"{ratio:.1f} times as fast")
     if theirs.megabytes < ours.megabytes:
         found.append(f"{theirs.megabytes:.1f} MB against {ours.megabytes:.1f}")
-    costs = [x.training_processor_seconds for x in (theirs, ours)]
-    if costs[0] is not None and costs[1] is not None and costs[0] < costs[1]:
+    took, ours_took = theirs.training_processor_seconds, ours.training_processor_seconds
+    if took is not None and ours_took is not None and took < ours_took:
         found.append("cheaper to train")
     return found
 

@@ -5,7 +5,8 @@
 Writes ``models/NAME``, ``evaluation/results/NAME/dev.jsonl`` and ``test.jsonl``, and
 ``evaluation/results/rivals.json``, which has for each system
 
-- ``made_of``: the start of a SHA-256 of the corpus that it was trained and calibrated on,
+- ``made_of``: the start of a SHA-256 of the corpus that it was trained and calibrated on; where
+  a model was trained by other means, that is taken to be the corpus as it is now,
 - ``training_processor_seconds`` (user and system, of all cores together) and
   ``training_wall_seconds`` of the command that trained it, from the start of Python to the
   saved folder; for what is made from another system they include the training of that one;
@@ -95,8 +96,8 @@ def main() -> None:
             print(f"{name}: training", flush=True)
             results[name] = train_system(name, models, results)
             write_results(unfinished, results, arguments.threads)
-        # What its training took is not known of a model that was trained elsewhere.
-        results.setdefault(name, _entry(name, models, fingerprint(CORPUS), None))
+        if name not in results:  # trained by other means
+            results[name] = _entry(name, models, fingerprint(CORPUS), None)
         results[name]["megabytes"] = megabytes(name, models)
         print(f"{name}: labelling dev and test", flush=True)
         label_splits(load(name, models), RESULTS / name)

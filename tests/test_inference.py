@@ -133,5 +133,5 @@ def test_a_model_in_use_survives_a_fork_and_a_copy(model: EncoderModel) -> None:
         assert answers.get(timeout=30) == wanted
     finally:
         child.kill()
-    settings = deepcopy(replace(model, engine=len))  # type: ignore[arg-type]
-    assert settings.threads == 2
+    copied = deepcopy(replace(model, engine=len))  # type: ignore[arg-type]
+    assert copied.threads == 2

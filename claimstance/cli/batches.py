@@ -175,7 +175,7 @@ def end_run(
     written = [*outputs, *([report] if report else [])]
     if totals.stances:
         for path in outputs:
-            if path.suffix == ".jsonl":
+            if path.suffix == ".jsonl":  # as the parts are already
                 store.write_jsonl(path)
             else:
                 write_predictions(path, store.predictions(), totals.titles)
