@@ -19,6 +19,7 @@ from claimstance.corpus import ARTICLES_FILE, LabelledArticle, load_split
 from claimstance.drafts import read_draft
 from claimstance.errors import InputError
 from claimstance.evaluation import Evaluation, evaluate
+from claimstance.recipes import SilverRecipe
 from claimstance.records import (
     LabelledSentence,
     SentenceLabels,
@@ -61,6 +62,14 @@ class DataFolder:
     def settled(self) -> Path:
         """The decisions on disagreements."""
         return self.root / "annotations" / "settled.jsonl"
+
+    @property
+    def silver(self) -> SilverRecipe:
+        """More articles, and what the large model says of them."""
+        folder = self.root / "silver"
+        return SilverRecipe(
+            articles=folder / "articles.jsonl", predictions=folder / "predictions.jsonl.gz"
+        )
 
     @property
     def standoff(self) -> Path:

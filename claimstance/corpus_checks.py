@@ -36,6 +36,7 @@ from claimstance.records import (
     iter_json_lines,
     read_records,
 )
+from claimstance.silver import load_silver
 from claimstance.standoff import sentence_hash
 
 GENRES: Final = (
@@ -108,6 +109,7 @@ class CorpusReport:
     agreement: dict[Split, Evaluation]
     roles: dict[str, RoleCounts]
     real_news: RealNews | None
+    silver: list[LabelledArticle]
 
     @property
     def passed(self) -> bool:
@@ -138,6 +140,8 @@ def check_corpus(data: DataFolder, foreign: Sequence[Path] = ()) -> CorpusReport
     sentences = [s for a in articles for s in a.sentences]
     roles = {c.conflict: count_roles(c, articles) for c in read_conflicts(data.corpus, articles)}
     real_news = read_real_news(data)
+    silver = load_silver(data.silver) if data.silver.articles.exists() else []
+    texts = [s.text for a in (*articles, *silver) for s in a.sentences]
     findings = [
         *_check_sizes(articles),
         *_check_shares(articles),
@@ -147,15 +151,15 @@ def check_corpus(data: DataFolder, foreign: Sequence[Path] = ()) -> CorpusReport
         _check_camps(roles),
         _check_spans(sentences),
         *_check_annotations(data, articles),
-        _check_duplicates(sentences),
-        _check_near_duplicates([s.text for s in sentences]),
-        _check_runs(sentences),
-        _check_standoff(data, sentences),
-        *([_check_foreign(sentences, foreign)] if foreign else []),
+        _check_duplicates(texts),
+        _check_near_duplicates(texts),
+        _check_runs(texts),
+        _check_standoff(data, texts),
+        *([_check_foreign(texts, foreign)] if foreign else []),
         *_gauges(articles),
         *(_check_real_news(real_news) if real_news else []),
     ]
-    return CorpusReport(findings, articles, agreement(data), roles, real_news)
+    return CorpusReport(findings, articles, agreement(data), roles, real_news, silver)
 
 
 def words(text: str) -> list[str]:
@@ -314,8 +318,8 @@ def _check_annotations(data: DataFolder, articles: Sequence[LabelledArticle]) ->
     )
 
 
-def _check_duplicates(sentences: Sequence[LabelledSentence]) -> Finding:
-    counts = Counter(" ".join(words(s.text)) for s in sentences)
+def _check_duplicates(texts: Sequence[str]) -> Finding:
+    counts = Counter(" ".join(words(text)) for text in texts)
     # Very short ones recur in real news too: "Good evening." is nobody's copy.
     twice = [text for text, n in counts.items() if n > 1 and text.count(" ") >= 3]
     return Finding("no sentence twice", _some(twice), not twice)
@@ -354,13 +358,13 @@ def near_duplicates(texts: Sequence[str], own: int) -> list[tuple[int, int]]:
     return found
 
 
-def _check_runs(sentences: Sequence[LabelledSentence]) -> Finding:
+def _check_runs(texts: Sequence[str]) -> Finding:
     places: dict[tuple[str, ...], set[int]] = defaultdict(set)
-    for number, sentence in enumerate(sentences):
-        for run in runs(sentence.text, RUN_WORDS):
+    for number, text in enumerate(texts):
+        for run in runs(text, RUN_WORDS):
             places[run].add(number)
     sharing = {number for where in places.values() if len(where) > 1 for number in where}
-    share = len(sharing) / len(sentences)
+    share = len(sharing) / len(texts)
     return Finding(
         f"fewer than {MOST_SHARED_RUNS:.0%} of the sentences share a run of {RUN_WORDS} words",
         f"{share:.1%}",
@@ -368,19 +372,18 @@ def _check_runs(sentences: Sequence[LabelledSentence]) -> Finding:
     )
 
 
-def _check_standoff(data: DataFolder, sentences: Sequence[LabelledSentence]) -> Finding:
+def _check_standoff(data: DataFolder, texts: Sequence[str]) -> Finding:
     """Hashes are enough to see that no sentence of a stand-off text stands in the corpus."""
     hashes = {
         line.sha256
         for path in sorted(data.standoff.glob("*.jsonl"))
         for line in standoff.read_standoff(path)
     }
-    copied = [s.text for s in sentences if sentence_hash(s.text) in hashes]
+    copied = [text for text in texts if sentence_hash(text) in hashes]
     return Finding("no sentence of a stand-off text", _some(copied), not copied)
 
 
-def _check_foreign(sentences: Sequence[LabelledSentence], foreign: Sequence[Path]) -> Finding:
-    texts = [s.text for s in sentences]
+def _check_foreign(texts: Sequence[str], foreign: Sequence[Path]) -> Finding:
     others = [str(row.get("text", "")) for path in foreign for _, row in iter_json_lines(path)]
     pairs = near_duplicates([*texts, *others], len(texts))
     ours = [texts[a] for a, b in pairs if b >= len(texts)]

@@ -41,6 +41,7 @@ def statistics_page(report: CorpusReport) -> str:
             "",
             *_agreement_table(report.agreement),
             *(_real_news_section(report.real_news) if report.real_news else []),
+            *(_silver_section(report.silver) if report.silver else []),
             "## Checks",
             "",
             "| check | found | |",
@@ -109,6 +110,23 @@ def _share_table(
         f"## By {name}",
         "",
         *_table((name, "articles", "share", *STANCES), rows),
+    ]
+
+
+def _silver_section(articles: Sequence[LabelledArticle]) -> list[str]:
+    lengths = [len(words(s.text)) for a in articles for s in a.sentences]
+    mean = sum(lengths) / len(lengths)
+    rows = []
+    for name, labels in (("stance", STANCES), ("certainty", CERTAINTIES)):
+        counts = Counter(getattr(s, name) for a in articles for s in a.sentences)
+        rows += [(name, x, f"{counts[x]} ({counts[x] / len(lengths):.0%})") for x in labels]
+    return [
+        "## Silver",
+        "",
+        f"{len(articles)} more articles, {len(lengths)} sentences of {mean:.1f} words on average,",
+        "which nobody but the large model has labelled. What it says of them:",
+        "",
+        *_table(("", "label", "sentences"), rows),
     ]
 
 

@@ -1,24 +1,28 @@
 """A smaller network that learns what a trained one says.
 
-The student starts as some layers of its teacher (Sanh et al. 2019, "DistilBERT"). It is
-trained so that each of them gives what that layer gives in the teacher, and its heads say what
-the teacher's say (Jiao et al. 2020, "TinyBERT"), also of text in which words are exchanged. The
-labels count beside that.
+The student starts as some layers of its teacher (Sanh et al. 2019, "DistilBERT"), or as some
+neurons of these. It is trained so that each of them gives what that layer gives in the teacher,
+and its heads say what the teacher's say (Jiao et al. 2020, "TinyBERT"), also of text in which words
+are exchanged. Where a larger model has labelled text, its heads say what that one says. The labels
+count beside that.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from transformers import Trainer
 
 from claimstance.errors import InputError
-from claimstance.model import IGNORED, ClaimstanceModel, WindowOutput, layers_of
+from claimstance.model import IGNORED, ClaimstanceModel, WindowOutput, is_taught, layers_of
 from claimstance.recipes import NetworkRecipe, StudentRecipe
+
+LEAST_PROBABILITY: Final = 1e-5
 
 
 def student_of(
@@ -54,6 +58,91 @@ def student_of(
     for name, value in network.model_dump().items():
         setattr(student.config, name, value)
     return student
+
+
+def importance_of_neurons(
+    teacher: ClaimstanceModel, layers: Sequence[int], batches: Iterable[dict[str, Tensor]]
+) -> list[Tensor]:
+    """How much each neuron of the feed-forward blocks moves what its block gives.
+
+    The mean square of what the neuron gives, times the squared norm of the weights that it goes
+    through next; so weights are judged in Sun et al. 2023, "A simple and effective pruning
+    approach for large language models".
+
+    Args:
+        teacher: a trained network.
+        layers: whose neurons are looked at, from 0.
+        batches: what it reads meanwhile.
+
+    Returns:
+        For each of the layers, shape (neurons,).
+
+    Raises:
+        InputError: if its layers have no such blocks, as those of BERT and MPNet have.
+    """
+    blocks = [_feed_forward(layers_of(teacher.encoder)[index]) for index in layers]
+    squares = [torch.zeros(inner.out_features) for inner, _ in blocks]
+
+    def note(place: int) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def hook(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+            squares[place] += given[0].flatten(0, -2).pow(2).mean(dim=0)
+
+        return hook
+
+    hooks = [outer.register_forward_pre_hook(note(i)) for i, (_, outer) in enumerate(blocks)]
+    with torch.no_grad():
+        for batch in batches:
+            teacher(**_without_labels(batch))
+    for hook in hooks:
+        hook.remove()
+    return [
+        s * outer.weight.pow(2).sum(dim=0) for s, (_, outer) in zip(squares, blocks, strict=True)
+    ]
+
+
+def keep_neurons(student: ClaimstanceModel, count: int, importance: Sequence[Tensor]) -> None:
+    """Leave the most important neurons of each feed-forward block only.
+
+    Args:
+        student: the network, which is changed.
+        count: how many neurons are kept.
+        importance: of the neurons of each layer, shape (neurons,).
+
+    Raises:
+        InputError: if a layer has no more neurons than that.
+    """
+    for layer, score in zip(layers_of(student.encoder), importance, strict=True):
+        inner, outer = _feed_forward(layer)
+        if count >= len(score):
+            raise InputError(
+                "student.neurons in the recipe",
+                expected=f"fewer than the {len(score)} that the teacher has",
+                found=str(count),
+                fix="give fewer, or leave it out",
+            )
+        kept = score.topk(count).indices.sort().values
+        inner.weight = nn.Parameter(inner.weight.data[kept])
+        inner.bias = nn.Parameter(inner.bias.data[kept])
+        outer.weight = nn.Parameter(outer.weight.data[:, kept])
+        inner.out_features = outer.in_features = count
+    student.encoder.config.intermediate_size = count
+    student.config.backbone = student.encoder.config.to_dict()
+
+
+def _feed_forward(layer: nn.Module) -> tuple[nn.Linear, nn.Linear]:
+    """The two linear maps of a layer's feed-forward block, by the names that BERT has for them."""
+    try:
+        inner, outer = (layer.get_submodule(n) for n in ("intermediate.dense", "output.dense"))
+    except AttributeError:
+        inner = outer = layer
+    if not isinstance(inner, nn.Linear) or not isinstance(outer, nn.Linear):
+        raise InputError(
+            "student.neurons in the recipe",
+            expected="a teacher with feed-forward blocks as BERT and MPNet have them",
+            found=type(layer).__name__,
+            fix="leave it out",
+        )
+    return inner, outer
 
 
 def _must_be_the_same(teacher: ClaimstanceModel, network: NetworkRecipe) -> None:
@@ -101,6 +190,7 @@ class DistillingTrainer(Trainer):
             inputs = inputs | {"input_ids": exchange_tokens(inputs, self._noise)}
         with torch.no_grad():
             wanted = self._teacher(**_without_labels(inputs), output_hidden_states=True)
+        wanted = heed_the_larger(wanted, inputs)
         found = model(**inputs, output_hidden_states=True)
         loss = distance(found, wanted, self._places, inputs) + self._label_weight * found.loss
         return (loss, found) if return_outputs else loss
@@ -110,7 +200,8 @@ def exchange_tokens(inputs: dict[str, Tensor], most: float) -> Tensor:
     """Put tokens of labelled sentences in the places of others of the batch, at random.
 
     Args:
-        inputs: the batch.
+        inputs: the batch. What a larger model says of a window holds as it is only: none of
+            its tokens is exchanged.
         most: largest share of these tokens; each window draws its own, from 0 to this.
 
     Returns:
@@ -118,6 +209,8 @@ def exchange_tokens(inputs: dict[str, Tensor], most: float) -> Tensor:
     """
     ids, labels = inputs["input_ids"], inputs["tag_labels"]
     may_go = labels != IGNORED
+    if "stance_teacher" in inputs:
+        may_go &= ~is_taught(inputs["stance_teacher"]).any(dim=1, keepdim=True)
     share = most * torch.rand(len(ids), 1, device=ids.device)
     goes = may_go & (torch.rand(ids.shape, device=ids.device) < share)
     others = ids[may_go]
@@ -125,6 +218,28 @@ def exchange_tokens(inputs: dict[str, Tensor], most: float) -> Tensor:
     changed = ids.clone()
     changed[goes] = others[torch.randint(max(1, len(others)), (count,), device=ids.device)]
     return changed
+
+
+def heed_the_larger(wanted: WindowOutput, inputs: dict[str, Tensor]) -> WindowOutput:
+    """What a student is to say: where a larger model has said something of a sentence, that.
+
+    Args:
+        wanted: what the teacher says of a batch.
+        inputs: the batch, perhaps with the larger model's probabilities.
+    """
+    return dataclasses.replace(
+        wanted,
+        stance_logits=_heed(wanted.stance_logits, inputs.get("stance_teacher")),
+        certainty_logits=_heed(wanted.certainty_logits, inputs.get("certainty_teacher")),
+    )
+
+
+def _heed(own: Tensor | None, larger: Tensor | None) -> Tensor | None:
+    if own is None or larger is None:
+        return own
+    # Probabilities come rounded, and so may be 0.
+    logits = larger.clamp(min=LEAST_PROBABILITY).log()
+    return torch.where(is_taught(larger).unsqueeze(2), logits, own)
 
 
 def distance(

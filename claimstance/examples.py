@@ -73,7 +73,8 @@ def window_dataset(
     """Windows with their labels, one a row.
 
     The first view of each article is cut as it is for classifying; with a recipe for
-    more views, those are cut at random. With a teacher, a row holds its probabilities too.
+    more views, those are cut at random. With a teacher, a row holds its probabilities too: 0 for
+    articles of which it says nothing.
     """
     rng = random.Random(seed)
     rows: list[dict[str, Any]] = []
@@ -103,9 +104,9 @@ def load_teacher(path: Path, articles: Sequence[LabelledArticle]) -> Teacher:
             raise InputError(
                 str(path),
                 expected=f"probabilities for sentence {position} of article "
-                f"{article_id} of the train split, as it is now",
+                f"{article_id}, as it is now",
                 found="another text" if known and known.text != text else "none",
-                fix="classify the train split anew with the teacher",
+                fix="classify the articles anew with the teacher",
             )
     return {
         a.facts.article_id: [predictions[a.facts.article_id, i] for i in range(len(a.texts))]
@@ -142,10 +143,13 @@ def _row(article: LabelledArticle, window: Window, teacher: Teacher | None) -> d
     """A window and its labels as one row of a dataset."""
     row = _labels(article, window)
     if teacher:
-        said = teacher[article.facts.article_id][window.first : window.first + window.count]
-        row["stance_teacher"] = [[p.stance_probabilities[x] for x in STANCES] for p in said]
+        said = teacher.get(article.facts.article_id)
+        own = said[window.first : window.first + window.count] if said else [None] * window.count
+        row["stance_teacher"] = [
+            [p.stance_probabilities[x] if p else 0.0 for x in STANCES] for p in own
+        ]
         row["certainty_teacher"] = [
-            [p.certainty_probabilities[x] for x in CERTAINTIES] for p in said
+            [p.certainty_probabilities[x] if p else 0.0 for x in CERTAINTIES] for p in own
         ]
     return row
 

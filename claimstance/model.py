@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -177,7 +178,7 @@ class ClaimstanceModel(PreTrainedModel):
             certainty_labels: likewise.
             tag_labels: shape (windows, tokens); likewise.
             stance_teacher: a teacher's probabilities, shape (windows, sentences, stances); they
-                count where the labels do.
+                count where the labels do, and not where all are 0.
             certainty_teacher: likewise, shape (windows, sentences, certainties).
             output_hidden_states: whether to give what comes out of each layer, too.
         """
@@ -224,25 +225,34 @@ class ClaimstanceModel(PreTrainedModel):
     ) -> Tensor:
         """Mean cross-entropy over the labels that count; 0 where none does.
 
-        With a teacher, a weighted mean of that against the labels and that against the
-        teacher's probabilities.
+        Where a teacher says something, a weighted mean of that against the labels and that against
+        the teacher's probabilities.
         """
         if logits is None or labels is None:
             raise ValueError("give all three kinds of labels, or none")
-        counts = labels != IGNORED
-        total = nn.functional.cross_entropy(
+        against = partial(nn.functional.cross_entropy, reduction="sum")
+        smoothing = self.config.label_smoothing
+        total = against(
             logits.flatten(0, 1),
             labels.flatten(),
             ignore_index=IGNORED,
-            reduction="sum",
-            label_smoothing=self.config.label_smoothing,
+            label_smoothing=smoothing,
         )
+        counts = labels != IGNORED
         if teacher is not None:
-            weight = self.config.teacher_weight
-            # No index to ignore where the target is a distribution.
-            taught = nn.functional.cross_entropy(logits[counts], teacher[counts], reduction="sum")
-            total = (1 - weight) * total + weight * taught
+            taught = counts & is_taught(teacher)
+            by_labels = against(logits[taught], labels[taught], label_smoothing=smoothing)
+            by_teacher = against(logits[taught], teacher[taught])
+            total = total + self.config.teacher_weight * (by_teacher - by_labels)
         return total / counts.sum().clamp(min=1)
+
+
+def is_taught(teacher: Tensor) -> Tensor:
+    """Where a teacher says something.
+
+    Shape (windows, sentences, labels) to (windows, sentences).
+    """
+    return teacher.sum(dim=2) > 0
 
 
 def layers_of(encoder: nn.Module) -> nn.ModuleList:

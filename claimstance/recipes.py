@@ -81,6 +81,18 @@ class TeacherRecipe(Record):
     weight: Share
 
 
+class SilverRecipe(Record):
+    """More text to learn from, of which only a larger model has said something.
+
+    Source: Turc et al. 2019, "Well-read students learn better".
+    """
+
+    #: The articles, as ``claimstance classify`` reads them, and what the larger model predicts
+    #: for them, as it writes that; relative to the recipe's folder, as the corpus is.
+    articles: Path
+    predictions: Path
+
+
 class StudentRecipe(Record):
     """A smaller network that learns what a trained one says; that one is the ``backbone``.
 
@@ -89,6 +101,9 @@ class StudentRecipe(Record):
 
     #: Which of the teacher's layers it begins with, from 0, in order.
     layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    #: How many neurons of each feed-forward block it keeps: those that move the output most. All
+    #: if not given.
+    neurons: Annotated[int, Field(ge=1)] | None = None
     #: How much the labels count beside what the teacher says.
     label_weight: Annotated[float, Field(ge=0)]
     #: Tokens of labelled sentences are exchanged for others, and the teacher is asked what it says
@@ -113,6 +128,7 @@ class TransformerRecipe(Record):
     network: NetworkRecipe = NetworkRecipe()
     teacher: TeacherRecipe | None = None
     student: StudentRecipe | None = None
+    silver: SilverRecipe | None = None
 
 
 class BaselineRecipe(Record):
@@ -158,7 +174,7 @@ def load_recipe(path: Path) -> Recipe:
 
 def _from_its_folder(recipe: Recipe, folder: Path) -> Recipe:
     """The recipe with its paths as seen from here."""
-    changes: dict[str, Path | str | TeacherRecipe] = {"corpus": folder / recipe.corpus}
+    changes: dict[str, Path | str | Record] = {"corpus": folder / recipe.corpus}
     if isinstance(recipe, TransformerRecipe):
         # A name on the hub is no folder there.
         if (folder / recipe.backbone).is_dir():
@@ -166,6 +182,9 @@ def _from_its_folder(recipe: Recipe, folder: Path) -> Recipe:
         if recipe.teacher:
             seen = {"predictions": folder / recipe.teacher.predictions}
             changes["teacher"] = recipe.teacher.model_copy(update=seen)
+        if recipe.silver:
+            paths = {name: folder / path for name, path in recipe.silver}
+            changes["silver"] = recipe.silver.model_copy(update=paths)
     return recipe.model_copy(update=changes)
 
 

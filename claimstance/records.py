@@ -6,9 +6,11 @@ records, one per line, checked when it is read.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -204,15 +206,36 @@ def iter_records(path: Path, kind: type[RecordT]) -> Iterator[RecordT]:
 def iter_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield ``(where, object)`` for each line of a JSONL file that is not blank.
 
+    Args:
+        path: the file, packed where its name ends in ``.gz``.
+
     Raises:
         InputError: if the file is missing, is not UTF-8, or a line is not a JSON object.
     """
     mend = "convert the file to UTF-8, for example with iconv"
-    with reading(path, fix=mend), path.open(encoding="utf-8-sig") as lines:
+    with reading(path, fix=mend), _open_text(path) as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 where = f"{path}, line {number}"
                 yield where, parse_json_object(line, where)
+
+
+@contextmanager
+def _open_text(path: Path) -> Iterator[IO[str]]:
+    if path.suffix != ".gz":
+        with path.open(encoding="utf-8-sig") as lines:
+            yield lines
+        return
+    try:
+        with gzip.open(path, "rt", encoding="utf-8-sig") as lines:
+            yield lines
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(
+            str(path),
+            expected="a whole file that gzip packed",
+            found=str(error).lower(),
+            fix="pack it anew",
+        ) from None
 
 
 def parse_json_object(line: str, where: str) -> dict[str, Any]:

@@ -11,15 +11,17 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset
 from sklearn.metrics import f1_score
 from tokenizers import Tokenizer
+from torch import Tensor, nn
 from transformers import (
     EvalPrediction,
     PrinterCallback,
@@ -34,20 +36,30 @@ from transformers import (
 from claimstance.backbones import find_backbone
 from claimstance.calibration import calibrate
 from claimstance.corpus import LabelledArticle, load_split
-from claimstance.distillation import DistillingTrainer, student_of
+from claimstance.distillation import (
+    DistillingTrainer,
+    importance_of_neurons,
+    keep_neurons,
+    student_of,
+)
 from claimstance.encoder import load_tokenizer
 from claimstance.encoder_torch import load_network
 from claimstance.errors import InputError, must_be_free
-from claimstance.examples import collate, load_teacher, window_dataset, window_settings
+from claimstance.examples import Teacher, collate, load_teacher, window_dataset, window_settings
 from claimstance.inference import TOKENIZER_FILE, load_model
 from claimstance.model import IGNORED, ClaimstanceModel, layers_of
 from claimstance.recipes import OptimiserRecipe, TransformerRecipe
 from claimstance.records import write_text
 from claimstance.settings import ModelSettings, WindowSettings, save_settings
+from claimstance.silver import load_silver
 
 CHECKPOINTS = "checkpoints"
 LOG_FILE = "training_log.jsonl"
 TOKENIZER_CONFIG = "tokenizer_config.json"
+#: The weight of a larger model where nobody else has labelled the text.
+ALONE = 1.0
+#: How many windows a teacher reads when it is seen which of its neurons count.
+WINDOWS_TO_JUDGE_BY = 320
 
 
 def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = False) -> None:
@@ -67,18 +79,18 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
     backbone = find_backbone(recipe.backbone, recipe.backbone_sha256)
     tokenizer = load_tokenizer(backbone)
     settings = window_settings(tokenizer, recipe.windows)
-    articles = load_split(recipe.corpus, "train")
+    articles, teacher = _to_learn_from(recipe)
     train = window_dataset(
         articles,
         tokenizer,
         settings,
         views=recipe.windows,
         seed=recipe.seed,
-        teacher=load_teacher(recipe.teacher.predictions, articles) if recipe.teacher else None,
+        teacher=teacher,
     )
     dev_articles = load_split(recipe.corpus, "dev")
     dev = window_dataset(dev_articles, tokenizer, settings)
-    model, trainer_of = _network(recipe, backbone)
+    model, trainer_of = _network(recipe, backbone, train)
     _must_fit(settings.max_tokens, model)
     _freeze(model, recipe.optimiser)
     trainer = trainer_of(
@@ -98,25 +110,51 @@ def train_transformer(recipe: TransformerRecipe, out: Path, *, resume: bool = Fa
         _save(model, tokenizer, recipe, settings, dev_articles, out)
 
 
+def _to_learn_from(recipe: TransformerRecipe) -> tuple[list[LabelledArticle], Teacher | None]:
+    """The articles of train, those that a larger model labelled, and what it or a teacher says."""
+    articles = load_split(recipe.corpus, "train")
+    if recipe.silver:
+        silver = load_silver(recipe.silver)
+        return articles + silver, load_teacher(recipe.silver.predictions, silver)
+    if recipe.teacher:
+        return articles, load_teacher(recipe.teacher.predictions, articles)
+    return articles, None
+
+
 def _network(
-    recipe: TransformerRecipe, backbone: Path
+    recipe: TransformerRecipe, backbone: Path, train: Dataset
 ) -> tuple[ClaimstanceModel, Callable[..., Trainer]]:
     """The network as it begins, and what trains it."""
-    if recipe.student and recipe.teacher:
-        raise InputError(
-            "the recipe",
-            expected="a table [teacher] or a table [student]",
-            found="both",
-            fix="leave one of them out: the backbone of a student is its teacher",
-        )
+    for other in ("student", "silver"):
+        if recipe.teacher and getattr(recipe, other):
+            raise InputError(
+                "the recipe",
+                expected=f"a table [teacher] or a table [{other}]",
+                found="both",
+                fix="leave one of them out: each says whom the new model learns from",
+            )
     if recipe.student:
         teacher = load_network(backbone)
         model = student_of(teacher, recipe.student.layers, recipe.network)
+        if recipe.student.neurons:
+            layers, some = recipe.student.layers, _evenly(train, WINDOWS_TO_JUDGE_BY)
+            importance = importance_of_neurons(nn.Module.eval(teacher), layers, some)
+            keep_neurons(model, recipe.student.neurons, importance)
+        if recipe.silver:
+            model.config.teacher_weight = ALONE
         return model, partial(DistillingTrainer, teacher=teacher, recipe=recipe.student)
     network = recipe.network.model_dump()
     if recipe.teacher:
         network["teacher_weight"] = recipe.teacher.weight
+    if recipe.silver:
+        network["teacher_weight"] = ALONE
     return ClaimstanceModel.from_backbone(str(backbone), **network), Trainer
+
+
+def _evenly(train: Dataset, count: int) -> Iterator[dict[str, Tensor]]:
+    """Some windows from all over the corpus, each a batch without padding."""
+    for index in range(0, len(train), max(1, len(train) // count)):
+        yield collate([train[index]], pad_id=0)
 
 
 def _check_folder(out: Path, resume: bool) -> None:

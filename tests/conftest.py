@@ -21,8 +21,15 @@ import pytest
 from claimstance.annotation import DataFolder, write_corpus
 from claimstance.corpus import LabelledArticle
 from claimstance.errors import InputError
+from claimstance.labels import STANCES
 from claimstance.recipes import TransformerRecipe, load_recipe
-from claimstance.records import ArticleFacts, LabelledSentence, SentenceLabels, write_records
+from claimstance.records import (
+    ArticleFacts,
+    LabelledSentence,
+    Prediction,
+    SentenceLabels,
+    write_records,
+)
 
 # Tiny networks are quickest on one thread; and no test may reach for a network.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -268,6 +275,8 @@ def recipe_text(corpus: Path, backbone: Path, **changes: Any) -> str:
         **changes,
     }
     teacher = f"\n[teacher]\npredictions = {values['teacher']}\n" if "teacher" in values else ""
+    if "silver" in values:
+        teacher += f"\n[silver]\n{values['silver']}\n"
     return f"""
 kind = "transformer"
 name = "tiny"
@@ -291,6 +300,32 @@ batch_windows = 8
 [network]
 dropout = 0.0
 {teacher}"""
+
+
+def write_teacher(path: Path, articles: list[LabelledArticle], stance: str) -> None:
+    """Predictions of somebody who takes every sentence for the same."""
+    rest = {name: 0.02 for name in STANCES if name != stance}
+    sentences = [s for a in articles for s in a.sentences]
+    write_records(
+        path,
+        [
+            Prediction(
+                article_id=s.article_id,
+                position=s.position,
+                start=0,
+                end=len(s.text),
+                text=s.text,
+                stance=stance,
+                certainty="certain",
+                stance_probabilities={stance: 0.9, **rest},
+                certainty_probabilities={"certain": 0.8, "probable": 0.1, "possible": 0.1},
+                source=None,
+                cues=(),
+                model="teacher",
+            )
+            for s in sentences
+        ],
+    )
 
 
 def _sha256(backbone: Path) -> str:

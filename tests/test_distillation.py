@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from safetensors.torch import load_file
 
 from claimstance import training
 from claimstance.corpus import LabelledArticle
-from claimstance.distillation import distance, exchange_tokens, student_of
+from claimstance.distillation import (
+    distance,
+    exchange_tokens,
+    importance_of_neurons,
+    keep_neurons,
+    student_of,
+)
 from claimstance.encoder import EncoderModel
 from claimstance.encoder_torch import load_network
 from claimstance.errors import InputError
+from claimstance.export import export_model
 from claimstance.inference import Text, load_model
-from claimstance.model import IGNORED, ClaimstanceModel, WindowOutput
+from claimstance.model import IGNORED, ClaimstanceModel, WindowOutput, layers_of
 from claimstance.prediction import predict_split
 from claimstance.recipes import (
     NetworkRecipe,
@@ -184,6 +193,63 @@ def test_labels_count_by_their_weight(
     assert share[0.0] < 0.5
 
 
+def test_neurons_that_do_nothing_go_first(tiny_model: Path) -> None:
+    """What is cut out is what gives nothing, or is not heard; the rest computes as before."""
+    teacher = load_network(tiny_model).eval()
+    width = teacher.encoder.config.intermediate_size
+    idle = {0: [1, width - 1, 5], 1: [0, 2, 3]}
+    with torch.no_grad():
+        for index, layer in enumerate(layers_of(teacher.encoder)):
+            layer.intermediate.dense.weight[idle[index][:2]] = 0
+            layer.intermediate.dense.bias[idle[index][:2]] = 0
+            layer.output.dense.weight[:, idle[index][2]] = 0
+    batch = a_batch()
+    importance = importance_of_neurons(teacher, [0, 1], [batch, a_batch(seed=1)])
+    assert [set(s.argsort()[:3].tolist()) for s in importance] == [set(x) for x in idle.values()]
+    student = copy.deepcopy(teacher)
+    keep_neurons(student, width - 3, importance)
+    found, wanted = student(**batch), teacher(**batch)
+    assert torch.allclose(found.stance_logits, wanted.stance_logits, atol=1e-5)
+    assert student.config.backbone["intermediate_size"] == width - 3
+    assert len(student.state_dict()["encoder.encoder.layer.0.intermediate.dense.bias"]) == width - 3
+
+
+def test_a_student_of_some_neurons_is_trained_and_exported(
+    student_recipe: MakeRecipe, tmp_path: Path, tiny_corpus: Path
+) -> None:
+    recipe = student_recipe(0.3, epochs=1)
+    assert recipe.student is not None
+    student = recipe.student.model_copy(update={"neurons": 7})
+    training.train_transformer(recipe.model_copy(update={"student": student}), tmp_path / "model")
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    assert weights["encoder.encoder.layer.0.intermediate.dense.weight"].shape[0] == 7
+    dev = training.load_split(tiny_corpus, "dev")
+    export_model(tmp_path / "model", tmp_path / "onnx", dev, quantise=False)
+    found, wanted = (predict_split(load_model(tmp_path / n), dev) for n in ("onnx", "model"))
+    assert [p.stance for p in found] == [p.stance for p in wanted]
+
+
+def test_neurons_that_cannot_be_kept(tiny_model: Path, refuses: Refuses) -> None:
+    teacher = load_network(tiny_model)
+    width = teacher.encoder.config.intermediate_size
+    refuses(
+        f"student.neurons in the recipe: expected fewer than the {width} that the teacher has, "
+        f"found {width}. To mend it: give fewer, or leave it out.",
+        keep_neurons,
+        teacher,
+        width,
+        importance_of_neurons(teacher, [0, 1], [a_batch()]),
+    )
+    layers_of(teacher.encoder)[1].intermediate = torch.nn.Identity()
+    refuses(
+        "expected a teacher with feed-forward blocks as BERT and MPNet have them, found BertLayer",
+        importance_of_neurons,
+        teacher,
+        [1],
+        [a_batch()],
+    )
+
+
 @pytest.mark.parametrize("layers", [[0, 1], [2], [0, 5], [1, 1], [1, 0]])
 def test_layers_that_cannot_be_kept(tiny_model: Path, refuses: Refuses, layers: list[int]) -> None:
     refuses(
@@ -227,4 +293,5 @@ def test_a_student_has_one_teacher(
         training._network,
         student_recipe(0.3).model_copy(update={"teacher": teacher}),
         tiny_model,
+        Dataset.from_list([]),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import stat
@@ -255,6 +256,28 @@ def test_a_file_of_records_refuses(
     path.write_bytes(content)
     error = refuses(words, read_records, path, SentenceLabels)
     assert error.where.startswith(str(path))
+
+
+def test_packed_records(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"a": 1}\n\n{"b": "\xc3\xbc"}\n'))
+    assert list(iter_json_lines(path)) == [
+        (f"{path}, line 1", {"a": 1}),
+        (f"{path}, line 3", {"b": "ü"}),
+    ]
+
+
+@pytest.mark.parametrize("spoil", [lambda b: b[:-9], lambda b: b"none", lambda b: b[:20] + b"xx"])
+def test_damaged_packed_records(
+    tmp_path: Path, refuses: Refuses, spoil: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "records.jsonl.gz"
+    whole = gzip.compress(b"".join(b'{"a": %d}\n' % n for n in range(99)))
+    path.write_bytes(spoil(whole))
+    refuses(
+        f"{path}: expected a whole file that gzip packed, found ",
+        lambda: list(iter_json_lines(path)),
+    )
 
 
 def test_a_missing_file_of_records(tmp_path: Path, refuses: Refuses) -> None:

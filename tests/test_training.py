@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import write_teacher
 from safetensors.torch import load_file
 
 from claimstance import examples, training
@@ -25,7 +26,6 @@ from claimstance.labels import STANCES, TAGS
 from claimstance.model import IGNORED, ClaimstanceModel
 from claimstance.prediction import predict_split
 from claimstance.recipes import TransformerRecipe, WindowRecipe, load_recipe
-from claimstance.records import Prediction, write_records
 from claimstance.settings import WindowSettings, load_settings
 from claimstance.windows import cut_windows, encode_article, stack_windows
 
@@ -465,32 +465,6 @@ def test_random_windows_may_begin_with_context(
 # A teacher.
 
 
-def write_teacher(path: Path, articles: list[LabelledArticle], stance: str) -> None:
-    """Predictions of somebody who takes every sentence for the same."""
-    rest = {name: 0.02 for name in STANCES if name != stance}
-    sentences = [s for a in articles for s in a.sentences]
-    write_records(
-        path,
-        [
-            Prediction(
-                article_id=s.article_id,
-                position=s.position,
-                start=0,
-                end=len(s.text),
-                text=s.text,
-                stance=stance,
-                certainty="certain",
-                stance_probabilities={stance: 0.9, **rest},
-                certainty_probabilities={"certain": 0.8, "probable": 0.1, "possible": 0.1},
-                source=None,
-                cues=(),
-                model="teacher",
-            )
-            for s in sentences
-        ],
-    )
-
-
 def test_a_teacher_is_learnt_from_by_its_weight(
     make_recipe: MakeRecipe, tmp_path: Path, articles: list[LabelledArticle]
 ) -> None:
@@ -528,8 +502,8 @@ def test_a_teacher_of_another_corpus(
     write_teacher(path, train[1:], "refuted")
     first = train[0].facts.article_id
     refuses(
-        f"teacher.jsonl: expected probabilities for sentence 0 of article {first} of the train "
-        "split, as it is now, found none. To mend it: classify the train split anew",
+        f"teacher.jsonl: expected probabilities for sentence 0 of article {first}, as it is "
+        "now, found none. To mend it: classify the articles anew with the teacher",
         examples.load_teacher,
         path,
         train,
