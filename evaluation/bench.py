@@ -2,15 +2,17 @@
 
     python evaluation/bench.py [--sentences 4000] [--rounds 3] [--threads 2] [--gigabytes 2]
     python evaluation/bench.py --cold    # only the cold starts, beside the rest of the last run
+    python evaluation/bench.py --whole models/minilm-int8    # and the encoder with all its layers
 
 Every system labels the same sentences of the corpus, from a file to a file, in a process of
-its own that starts cold: start of Python, loading and writing count. All of them have the
-same encoder, all-MiniLM-L6-v2, but ours reads each sentence with its neighbours and
-title, and gives stance, certainty, source and cues, where the others read it alone and give
-one label:
+its own that starts cold: start of Python, loading and writing count. All others have the
+encoder all-MiniLM-L6-v2, and ours the part of it that the recipe of the model that ships keeps.
+But ours reads each sentence with its neighbours and title, and gives stance, certainty, source and
+cues, where the others read it alone and give one label:
 
 - ``ours``: ``claimstance classify``, on one processor only, on all; with two processes, and
-  with two actors on a Ray cluster that is started for it;
+  with two actors on a Ray cluster that is started for it; on all also with the model that has all
+  layers of the encoder, from which the one that ships was made;
 - ``pipeline``: ``pipeline("text-classification")`` of transformers, batches of 1 and of 32;
 - ``torch loop``: transformers' model in a plain loop, batches of 32, in the order given;
 - ``setfit``: SetFit's ``predict``: sentence-transformers' encoder and logistic regression.
@@ -61,6 +63,7 @@ LABELS: Final = {
     "torch-loop": "plain torch loop, batches of 32",
     "setfit": "SetFit",
     "ours-alone": "`claimstance classify`, on one processor",
+    "ours-whole": "`claimstance classify`, with all layers of that encoder",
     "ours": "`claimstance classify`",
     "ours-2": "`claimstance classify --workers 2`",
     "ours-ray-2": "`claimstance classify --engine ray --workers 2`",
@@ -77,6 +80,8 @@ PART_SENTENCES: Final = 256
 ARCHIVE: Final = 100_000_000
 #: What the rows of the large file hold beside their text: half a megabyte.
 RAW_PAGE: Final = f'<div class="page"><p>{"x" * 1000}</p></div>' * 500
+#: The system that is there only if its model is given.
+WHOLE: Final = "ours-whole"
 #: What the ratios refer to.
 REFERENCE: Final = "pipeline-32"
 
@@ -98,6 +103,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--gigabytes", type=float, default=2.0, help="of the large file")
     parser.add_argument("--only", nargs="+", choices=LABELS, default=list(LABELS))
+    parser.add_argument("--whole", type=Path, help="a model with all layers of the encoder")
     parser.add_argument("--cold", action="store_true", help="take only the cold starts anew")
     parser.add_argument("--be", nargs=3, metavar=("SYSTEM", "INPUT", "OUTPUT"), help="internal")
     arguments = parser.parse_args()
@@ -113,7 +119,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         count = write_news(Path(folder), arguments.sentences)
         save_backbone(Path(folder) / "classifier")
-        timings = measure(arguments.only, Path(folder), count, arguments.rounds)
+        if arguments.whole:
+            (Path(folder) / WHOLE).symlink_to(arguments.whole.resolve())
+        names = [name for name in arguments.only if name != WHOLE or arguments.whole]
+        timings = measure(names, Path(folder), count, arguments.rounds)
         extra = {
             "sentences_read_per_second": reading_speed(Path(folder)),
             "sentences_per_article": mean_length(),
@@ -227,6 +236,7 @@ def command_of(name: str, folder: Path, output: Path) -> list[str]:
     if name.startswith("ours"):
         command = [sys.executable, "-m", "claimstance", "classify", str(folder / "articles.jsonl")]
         command += ["-q", "-o", str(output)]
+        command += ["--model", str(folder / name)] if name == WHOLE else []
         command += ["--engine", "ray"] if "-ray" in name else []
         if name[-1].isdigit():
             command += ["--workers", name[-1], "--part-size", str(PART_SENTENCES)]

@@ -12,6 +12,7 @@ from claimstance.corpus import load_split
 from claimstance.evaluation import LabelScore
 from claimstance.inference import ONNX_FILE, SHIPPED
 from claimstance.recipes import TransformerRecipe, load_recipe
+from claimstance.silver import load_silver
 from claimstance.statistics import RESAMPLES, SEED
 
 
@@ -99,7 +100,7 @@ def model_card(scores: Scores, subject: Subject) -> str:
             f"{subject.backbone.rpartition('/')[2]}, fine-tuned on the train split of the "
             f"project's corpus, now {sum(len(a.sentences) for a in train)} sentences of "
             f"{len(train)} articles ([dataset card]({subject.root}/data/dataset_card.md)); "
-            f"{subject.how} "
+            f"{_reduced(recipe, subject.root)}{subject.how} "
             f"Windows of up to {recipe.windows.max_tokens} tokens, title first, "
             f"{recipe.windows.context_sentences} sentences of context.",
             "",
@@ -137,6 +138,24 @@ def model_card(scores: Scores, subject: Subject) -> str:
             "",
         ]
     )
+
+
+def _reduced(recipe: TransformerRecipe, root: str) -> str:
+    """How a student was made of its teacher; nothing for others."""
+    if recipe.student is None:
+        return ""
+    kept = f"its layers {', '.join(map(str, recipe.student.layers))} (counted from 0)"
+    if recipe.student.neurons:
+        kept += f", with {recipe.student.neurons:,} neurons in each feed-forward block"
+    taught = "to say what the whole says"
+    if recipe.silver:
+        silver = load_silver(recipe.silver)
+        sentences = sum(len(a.sentences) for a in silver)
+        taught += (
+            f", and what the large model says of {sentences:,} sentences more, of {len(silver):,} "
+            "articles that nobody else has labelled"
+        )
+    return f"then reduced to {kept}, which learnt {taught} ([training]({root}/training/README.md)); "
 
 
 def _cost(scores: Scores, subject: Subject) -> list[str]:
