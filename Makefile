@@ -58,14 +58,18 @@ reproduce: $(VENV)/installed-dev
 	$(BIN)/claimstance corpus check data --out data/statistics.md
 	$(BIN)/claimstance train training/recipes/baseline.toml --out models/new/tfidf
 	$(BIN)/claimstance train training/recipes/minilm.toml --out models/new/minilm
-	$(BIN)/claimstance export models/new/minilm --out models/new/minilm-int8 --corpus data/corpus
-	cd models && for model in tfidf minilm minilm-int8; do rm -rf $$model && mv new/$$model . || exit 1; done
-	for model in tfidf minilm; do for split in dev test; do \
+	cd models && for model in tfidf minilm; do rm -rf $$model && mv new/$$model . || exit 1; done
+	$(BIN)/claimstance train training/recipes/fast.toml --out models/new/fast
+	$(BIN)/claimstance export models/new/fast --out models/new/fast-int8 --corpus data/corpus
+	cd models && for model in fast fast-int8; do rm -rf $$model && mv new/$$model . || exit 1; done
+	for model in tfidf minilm fast; do for split in dev test; do \
 	  $(BIN)/claimstance classify data/corpus --split $$split --model models/$$model --quiet \
 	    --output evaluation/results/$$model/$$split.jsonl || exit 1; \
 	done; done
-	cp models/minilm-int8/* claimstance/shipped/
-	cp models/minilm/training_log.jsonl evaluation/results/minilm/
+	cp models/fast-int8/* claimstance/shipped/
+	for model in minilm fast; do \
+	  cp models/$$model/training_log.jsonl evaluation/results/$$model/ || exit 1; \
+	done
 	$(MAKE) evaluate
 
 # The backbone of the large model: 400 MB.
@@ -90,7 +94,7 @@ rivals: $(VENV)/installed-dev
 
 # Speed and memory of whole runs against the usual ways. Let nothing else run meanwhile.
 bench: $(VENV)/installed-dev
-	$(BIN)/python evaluation/bench.py
+	$(BIN)/python evaluation/bench.py $(if $(wildcard models/minilm-int8),--whole models/minilm-int8)
 	$(BIN)/python evaluation/profile_stages.py
 
 # Throws broken input at every reader and the splitter, for MINUTES.

@@ -37,7 +37,7 @@ NEEDED = (
     "data/demo",
     "data/corpus",
     "training/recipes",
-    "evaluation/results/minilm-int8/test.jsonl",
+    "evaluation/results/fast-int8/test.jsonl",
     "evaluation/results/tfidf/test.jsonl",
 )
 #: Of this split the examples find the first articles only: whole, it takes a while to label.

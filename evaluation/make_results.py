@@ -224,7 +224,7 @@ def score_everything(results: Path, outside: OutsideScores) -> Scores:
         for name in names
         if (results / name / "behaviour.jsonl").exists()
     }
-    trained = "minilm"
+    trained = "fast"
     return Scores(
         test={name: evaluate(pairs[name, "test"]) for name in names},
         dev={name: evaluate(pairs[name, "dev"]) for name in names if (name, "dev") in pairs},

@@ -44,8 +44,8 @@ def small_card(scores: Scores) -> str:
     megabytes = (SHIPPED / ONNX_FILE).stat().st_size / 1e6
     subject = Subject(
         system=SHIPS,
-        trained="minilm",
-        recipe="minilm.toml",
+        trained="fast",
+        recipe="fast.toml",
         backbone="sentence-transformers/all-MiniLM-L6-v2",
         lead=f"The model that ships with claimstance {__version__}.",
         how=f"exported to ONNX in int8 ({megabytes:.1f} MB). `make reproduce` makes it again.",

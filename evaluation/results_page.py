@@ -32,7 +32,7 @@ from claimstance.slices import (
 )
 from claimstance.statistics import RESAMPLES, SEED, Estimate, wilson
 
-SHIPS: Final = "minilm-int8"
+SHIPS: Final = "fast-int8"
 #: The large model, where it was trained.
 LARGE: Final = "mpnet"
 SECOND_PASS: Final = "second annotation pass, against the first"

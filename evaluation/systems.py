@@ -33,9 +33,9 @@ LABELS: Final = {
     "setfit": "SetFit on MiniLM, sentence by sentence",
     "plain": "MiniLM, plain fine-tuning, sentence by sentence",
     "minilm": "MiniLM, fine-tuned (fp32)",
-    "minilm-int8": "MiniLM, fine-tuned (int8 ONNX, ships)",
-    "fast": "MiniLM of three layers, distilled (fp32)",
-    "fast-int8": "MiniLM of three layers, distilled (int8 ONNX)",
+    "minilm-int8": "MiniLM, fine-tuned (int8 ONNX)",
+    "fast": "MiniLM of four layers, distilled (fp32)",
+    "fast-int8": "MiniLM of four layers, distilled (int8 ONNX, ships)",
     "mpnet": "MPNet, fine-tuned (fp32, the large model)",
 }
 

@@ -1023,7 +1023,7 @@ def test_a_page_of_somebody_else_is_not_written_over(
     page = tmp_path / "README.md"
     page.write_text("# My project\n", encoding="utf-8")
     gold = ROOT / "data" / "corpus" / "dev.jsonl"
-    predictions = ROOT / "evaluation" / "results" / "minilm-int8" / "dev.jsonl"
+    predictions = ROOT / "evaluation" / "results" / "fast-int8" / "dev.jsonl"
     files = ["--predictions", predictions] if command == "evaluate" else [predictions, predictions]
     outcome = run_here(command, *files, "--gold", gold, "--out", tmp_path)
     refused(outcome, f"which begins with '# {title}'")
@@ -1035,7 +1035,7 @@ def test_a_file_of_predictions_with_a_fault_is_refused_by_name(
 ) -> None:
     """A sentence missing, one too many, one twice, an unknown label: by both commands."""
     gold = ROOT / "data" / "corpus" / "dev.jsonl"
-    good = ROOT / "evaluation" / "results" / "minilm-int8" / "dev.jsonl"
+    good = ROOT / "evaluation" / "results" / "fast-int8" / "dev.jsonl"
     lines = good.read_text(encoding="utf-8").splitlines()
     second = json.loads(lines[1])
     place = f"article '{second['article_id']}', position {second['position']}"

@@ -64,7 +64,7 @@ def test_the_scores_outside_are_of_the_model_that_ships(scripts: ModuleType) -> 
 def outside_of_published(scripts: ModuleType) -> Any:
     from outside import read_outside, still_valid
 
-    return still_valid(read_outside(RESULTS), scripts.fingerprints(RESULTS), "minilm-int8")
+    return still_valid(read_outside(RESULTS), scripts.fingerprints(RESULTS), "fast-int8")
 
 
 @pytest.mark.slow
@@ -185,13 +185,13 @@ def test_where_a_rival_wins_is_said(scripts: ModuleType) -> None:
         estimate = Estimate(value, value, value)
         return Outside("", None, [ExternalScore("GUM news", "macro-F1", 9, estimate)])
 
-    outside = OutsideScores("", {"minilm-int8": scored(0.5), "tfidf": scored(0.6)})
+    outside = OutsideScores("", {"fast-int8": scored(0.5), "tfidf": scored(0.6)})
     assert results_page._better_outside(outside, "tfidf") == [
         "GUM news, 0.600 [0.600, 0.600] against 0.500 [0.500, 0.500]"
     ]
     assert (
         results_page._better_outside(
-            OutsideScores("", {"minilm-int8": scored(0.5), "tfidf": scored(0.4)}), "tfidf"
+            OutsideScores("", {"fast-int8": scored(0.5), "tfidf": scored(0.4)}), "tfidf"
         )
         == []
     )

@@ -76,7 +76,7 @@ def export(
 
     \b
     Example:
-      claimstance export models/minilm --out models/minilm-int8 --corpus data/corpus
+      claimstance export models/fast --out models/fast-int8 --corpus data/corpus
     """
     from claimstance.corpus import load_split
     from claimstance.export import export_model
