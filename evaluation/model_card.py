@@ -155,7 +155,9 @@ def _reduced(recipe: TransformerRecipe, root: str) -> str:
             f", and what the large model says of {sentences:,} sentences more, of {len(silver):,} "
             "articles that nobody else has labelled"
         )
-    return f"then reduced to {kept}, which learnt {taught} ([training]({root}/training/README.md)); "
+    return (
+        f"then reduced to {kept}, which learnt {taught} ([training]({root}/training/README.md)); "
+    )
 
 
 def _cost(scores: Scores, subject: Subject) -> list[str]:

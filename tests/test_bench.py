@@ -38,6 +38,15 @@ def test_a_run_of_ours_is_timed(bench: Any, tmp_path: Path) -> None:
     assert 50 < large["megabytes"] < 500
 
 
+def test_a_run_with_another_model_is_timed(bench: Any, tmp_path: Path, tiny_model: Path) -> None:
+    count = bench.write_news(tmp_path, 20)
+    (tmp_path / bench.WHOLE).symlink_to(tiny_model)
+    command = bench.command_of(bench.WHOLE, tmp_path, tmp_path / "out.jsonl")
+    assert bench.run_alone(command)[2] == 0
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["model"] for line in lines] == ["tiny"] * count
+
+
 def test_the_stages_of_a_run_add_up(bench: Any, tmp_path: Path) -> None:
     import profile_stages
 
