@@ -23,7 +23,7 @@ from claimstance.records import SentenceLabels
 CONFIDENT: Final = 0.75
 #: Sentences shown for each kind of mistake, and kinds shown: ten minutes' reading in all.
 SHOWN: Final = 3
-KINDS: Final = 6
+KINDS: Final = 5
 #: Sentences shown for each way in which the two passes differ.
 PASSES_SHOWN: Final = 2
 #: Characters shown of the sentence before.
