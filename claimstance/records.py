@@ -210,7 +210,8 @@ def iter_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         path: the file, packed where its name ends in ``.gz``.
 
     Raises:
-        InputError: if the file is missing, is not UTF-8, or a line is not a JSON object.
+        InputError: if the file is missing, is packed and damaged, is not UTF-8, or a line is not a
+            JSON object.
     """
     mend = "convert the file to UTF-8, for example with iconv"
     with reading(path, fix=mend), _open_text(path) as lines:

@@ -115,10 +115,26 @@ def _to_learn_from(recipe: TransformerRecipe) -> tuple[list[LabelledArticle], Te
     articles = load_split(recipe.corpus, "train")
     if recipe.silver:
         silver = load_silver(recipe.silver)
+        _must_be_others(silver, articles, recipe.silver.articles)
         return articles + silver, load_teacher(recipe.silver.predictions, silver)
     if recipe.teacher:
         return articles, load_teacher(recipe.teacher.predictions, articles)
     return articles, None
+
+
+def _must_be_others(
+    silver: Sequence[LabelledArticle], articles: Sequence[LabelledArticle], path: Path
+) -> None:
+    """What is said of a silver article must not be taken for what is said of one of train."""
+    known = {a.facts.article_id for a in articles}
+    twice = [a.facts.article_id for a in silver if a.facts.article_id in known]
+    if twice:
+        raise InputError(
+            str(path),
+            expected="ids that no article of train has",
+            found=f"the id {twice[0]}",
+            fix="rename it there and in the predictions",
+        )
 
 
 def _network(

@@ -165,6 +165,22 @@ def test_a_student_of_two(
     assert believed["with"] > believed["alone"] + 0.1
 
 
+def test_silver_articles_are_none_of_train(
+    make_recipe: MakeRecipe, tmp_path: Path, silver: list[LabelledArticle], refuses: Refuses
+) -> None:
+    own = silver[0].facts.article_id
+    for name in ("silver.jsonl", "said.jsonl"):
+        path = tmp_path / name
+        path.write_text(path.read_text("utf-8").replace('"s0"', f'"{own}"'), encoding="utf-8")
+    refuses(
+        f"silver.jsonl: expected ids that no article of train has, found the id {own}. To mend it: "
+        "rename it there and in the predictions.",
+        training.train_transformer,
+        make_recipe(silver=TABLE),
+        tmp_path / "model",
+    )
+
+
 def test_silver_and_a_teacher(
     make_recipe: MakeRecipe, tiny_model: Path, tmp_path: Path, refuses: Refuses
 ) -> None:
