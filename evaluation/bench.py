@@ -49,6 +49,7 @@ from claimstance.errors import run_script
 from claimstance.inference import chunks
 from claimstance.labels import STANCES
 from claimstance.records import write_text
+from claimstance.wording import counted
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "evaluation" / "results"
@@ -445,8 +446,10 @@ def sizing(timings: dict[str, Timing], facts: dict[str, Any]) -> list[str]:
         "start several runs.",
         "",
         f"{ARCHIVE:,} articles of {facts['sentences_per_article']:.0f} sentences would take "
-        f"{archive:,.0f} core-hours: on 64 cores {archive / 64 / 24:.0f} days, on 1,024 (in "
-        f"{max(1, round(1024 * per_core / reading)):.0f} or more runs) {archive / 1024:.0f} hours. "
+        f"{archive:,.0f} core-hours: on 64 cores {counted(round(archive / 64 / 24), 'day')}, on "
+        "1,024 (in "
+        f"{max(1, round(1024 * per_core / reading)):.0f} or more runs) "
+        f"{counted(round(archive / 1024), 'hour')}. "
         "That is reckoned from the figures above; no run of that size was made. A process takes "
         f"{timing.peak_megabytes:.0f} MB at most, a worker or an actor about as much each.",
     ]
