@@ -140,7 +140,7 @@ def check_corpus(data: DataFolder, foreign: Sequence[Path] = ()) -> CorpusReport
     sentences = [s for a in articles for s in a.sentences]
     roles = {c.conflict: count_roles(c, articles) for c in read_conflicts(data.corpus, articles)}
     real_news = read_real_news(data)
-    silver = load_silver(data.silver) if data.silver.articles.exists() else []
+    silver = load_silver(data.silver).articles if data.silver.articles.exists() else []
     texts = [s.text for a in (*articles, *silver) for s in a.sentences]
     findings = [
         *_check_sizes(articles),

@@ -22,6 +22,7 @@ from claimstance.errors import InputError
 from claimstance.model import IGNORED, ClaimstanceModel, WindowOutput, is_taught, layers_of
 from claimstance.recipes import NetworkRecipe, StudentRecipe
 
+#: Probabilities come rounded, and so may be 0, which has no logarithm.
 LEAST_PROBABILITY: Final = 1e-5
 
 
@@ -131,10 +132,8 @@ def keep_neurons(student: ClaimstanceModel, count: int, importance: Sequence[Ten
 
 def _feed_forward(layer: nn.Module) -> tuple[nn.Linear, nn.Linear]:
     """The two linear maps of a layer's feed-forward block, by the names that BERT has for them."""
-    try:
-        inner, outer = (layer.get_submodule(n) for n in ("intermediate.dense", "output.dense"))
-    except AttributeError:
-        inner = outer = layer
+    parts = dict(layer.named_modules())
+    inner, outer = parts.get("intermediate.dense"), parts.get("output.dense")
     if not isinstance(inner, nn.Linear) or not isinstance(outer, nn.Linear):
         raise InputError(
             "student.neurons in the recipe",
@@ -237,7 +236,6 @@ def heed_the_larger(wanted: WindowOutput, inputs: dict[str, Tensor]) -> WindowOu
 def _heed(own: Tensor | None, larger: Tensor | None) -> Tensor | None:
     if own is None or larger is None:
         return own
-    # Probabilities come rounded, and so may be 0.
     logits = larger.clamp(min=LEAST_PROBABILITY).log()
     return torch.where(is_taught(larger).unsqueeze(2), logits, own)
 

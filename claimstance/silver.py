@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 
 from claimstance.articles import read_articles
@@ -11,12 +12,20 @@ from claimstance.recipes import SilverRecipe
 from claimstance.records import ArticleFacts, LabelledSentence, Prediction, read_records
 
 
-def load_silver(recipe: SilverRecipe) -> list[LabelledArticle]:
-    """Read such articles, with the labels that the model gave them.
+@dataclass(frozen=True, slots=True)
+class Silver:
+    """Such articles, with the labels that the model gave them; and all it says, by article."""
+
+    articles: list[LabelledArticle]
+    said: dict[str, list[Prediction]]
+
+
+def load_silver(recipe: SilverRecipe) -> Silver:
+    """Read such articles, and what the model says of them.
 
     Raises:
         InputError: if a file is missing or broken, or the predictions are not of these articles,
-            sentence by sentence.
+            sentence by sentence, or without probabilities.
     """
     predictions = read_records(recipe.predictions, Prediction)
     said = {a: list(group) for a, group in groupby(predictions, key=lambda p: p.article_id)}
@@ -26,15 +35,15 @@ def load_silver(recipe: SilverRecipe) -> list[LabelledArticle]:
             raise article
         texts = [span.text for span in article.sentences]
         own = said.get(article.id, [])
-        if [p.text for p in own] != texts:
+        if [p.text for p in own if p.certainty_probabilities] != texts:
             raise InputError(
                 f"{recipe.predictions}, article {article.id}",
                 expected=f"predictions for the {len(texts)} sentences that {recipe.articles} has",
-                found=f"{len(own)}" if len(own) != len(texts) else "another text",
+                found=str(len(own)) if len(own) != len(texts) else "other text or no probabilities",
                 fix="classify the articles anew with the larger model",
             )
         articles.append(LabelledArticle(_facts(article.id, article.title), _labelled(own)))
-    return articles
+    return Silver(articles, {a.facts.article_id: said[a.facts.article_id] for a in articles})
 
 
 def _facts(article_id: str, title: str | None) -> ArticleFacts:

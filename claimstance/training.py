@@ -115,8 +115,8 @@ def _to_learn_from(recipe: TransformerRecipe) -> tuple[list[LabelledArticle], Te
     articles = load_split(recipe.corpus, "train")
     if recipe.silver:
         silver = load_silver(recipe.silver)
-        _must_be_others(silver, articles, recipe.silver.articles)
-        return articles + silver, load_teacher(recipe.silver.predictions, silver)
+        _must_be_others(silver.articles, articles, recipe.silver.articles)
+        return articles + silver.articles, silver.said
     if recipe.teacher:
         return articles, load_teacher(recipe.teacher.predictions, articles)
     return articles, None

@@ -149,7 +149,7 @@ def _reduced(recipe: TransformerRecipe, root: str) -> str:
         kept += f", with {recipe.student.neurons:,} neurons in each feed-forward block"
     taught = "to say what the whole says"
     if recipe.silver:
-        silver = load_silver(recipe.silver)
+        silver = load_silver(recipe.silver).articles
         sentences = sum(len(a.sentences) for a in silver)
         taught += (
             f", and what the large model says of {sentences:,} sentences more, of {len(silver):,} "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from claimstance.distillation import LEAST_PROBABILITY, exchange_tokens, heed_th
 from claimstance.encoder import load_tokenizer
 from claimstance.encoder_torch import load_network
 from claimstance.errors import InputError
-from claimstance.examples import collate, load_teacher, window_dataset
+from claimstance.examples import collate, window_dataset
 from claimstance.labels import CERTAINTIES, STANCES
 from claimstance.model import IGNORED, WindowOutput
 from claimstance.recipes import SilverRecipe, StudentRecipe, TransformerRecipe
@@ -66,7 +67,7 @@ def belief_in_refuted(model: Path, articles: list[LabelledArticle]) -> float:
 def test_silver_articles_have_the_labels_they_were_given(
     tmp_path: Path, silver: list[LabelledArticle]
 ) -> None:
-    found = load_silver(recipe_of(tmp_path))
+    found = load_silver(recipe_of(tmp_path)).articles
     assert [a.texts for a in found] == [a.texts for a in silver]
     assert [a.facts.title for a in found] == [a.facts.title for a in silver]
     assert {a.facts.split for a in found} == {"train"}
@@ -91,6 +92,10 @@ def test_predictions_of_other_articles(
     text = silver[1].texts[2]
     recipe.predictions.write_text(whole.replace(text[:9], "Elsewhere"), encoding="utf-8")
     refuses("article s1: expected predictions", load_silver, recipe)
+    unsure = re.sub(r'("certainty_probabilities": )\{[^}]*\}', r"\1{}", whole, count=1)
+    assert unsure != whole
+    recipe.predictions.write_text(unsure, encoding="utf-8")
+    refuses("found other text or no probabilities", load_silver, recipe)
     with recipe.articles.open("a", encoding="utf-8") as file:
         file.write('{"id": "broken"}\n')
     recipe.predictions.write_text(whole, encoding="utf-8")
@@ -110,14 +115,12 @@ def test_silver_text_is_learnt_as_the_larger_model_sees_it(
 def test_what_nobody_said_does_not_count(
     tiny_model: Path, tmp_path: Path, silver: list[LabelledArticle]
 ) -> None:
-    recipe = recipe_of(tmp_path)
-    more = load_silver(recipe)
-    said = load_teacher(recipe.predictions, more)
+    more = load_silver(recipe_of(tmp_path))
     rows = window_dataset(
-        [silver[0], more[0]],
+        [silver[0], more.articles[0]],
         load_tokenizer(tiny_model),
         load_settings(tiny_model).windows,
-        teacher=said,
+        teacher=more.said,
     )
     sums = [np.sum(row["stance_teacher"], axis=1) for row in rows]
     first = [row["stance_labels"] for row in rows]
